@@ -17,7 +17,7 @@ class Property(msgspec.Struct, frozen=True, kw_only=True):
     """
     One condition on one property. `operator` and `type` are kept as text: unknown ones are refused when compiled.
 
-    `type` says where the value is read: `event` (the default), `person`, `group`, `element`, `event_metadata`, `hogql` …
+    `type` says where the value is read: `event` (the default), `person`, `group`, `element`, `event_metadata`, `hogql`
     """
 
     key: str | None = None
