@@ -1,0 +1,131 @@
+"""
+Open the database, in the one way that keeps promises.
+
+SQLite runs in WAL mode with `synchronous=FULL`: a commit that returned has reached the disk. Transactions are begun
+by us (`begin immediate` for the writer), because Python's driver would otherwise begin them late and let two writers
+meet in the middle.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import QueuePool
+
+from smspipe.db.types import metadata
+from smspipe.model.errors import Invalid, Temporary
+
+SCHEMA = "0001"
+"""The Alembic revision that the tables in the keepers' modules describe."""
+
+_PRAGMAS = (
+    "pragma journal_mode=wal",
+    "pragma synchronous=full",
+    "pragma busy_timeout=5000",
+    "pragma foreign_keys=on",
+    "pragma temp_store=memory",
+    "pragma cache_size=-8192",
+    # 4 MiB between checkpoints: long enough that a busy service does not copy pages back at every commit
+    "pragma wal_autocheckpoint=1024",
+    "pragma journal_size_limit=67108864",
+)
+
+
+class Database:
+    """One database. Reads take a connection from a small pool; writes go through a `Writer`."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    @property
+    def embedded(self) -> bool:
+        """Is it SQLite, with one writer at a time?"""
+        return self.engine.dialect.name == "sqlite"
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """
+        Lend a connection in a transaction that sees one moment of the database, and writes nothing.
+
+        Raises:
+            Temporary: the database could not be asked.
+        """
+        try:
+            with self.engine.connect() as connection, connection.begin():
+                yield connection
+        except DBAPIError as error:
+            raise as_fault(error) from error
+
+    def create(self) -> None:
+        """Make the tables of a new database and note their revision; leave an existing one to `migrate`."""
+        with self.engine.connect() as connection:
+            begin_write(connection)
+            metadata.create_all(connection, checkfirst=True)
+            connection.execute(text("create table if not exists alembic_version (version_num varchar(32) not null)"))
+            if connection.execute(text("select version_num from alembic_version")).first() is None:
+                connection.execute(text("insert into alembic_version values (:revision)"), {"revision": SCHEMA})
+            connection.commit()
+
+    def revision(self) -> str | None:
+        """Tell the schema's revision, None for an empty database."""
+        with self.engine.connect() as connection:
+            if not self.engine.dialect.has_table(connection, "alembic_version"):
+                return None
+            row = connection.execute(text("select version_num from alembic_version")).first()
+            return None if row is None else str(row[0])
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self.engine.dispose()
+
+
+def open_database(url: str) -> Database:
+    """
+    Open the database at `url` (`sqlite:///folder/file`); make the folder of an embedded one.
+
+    Raises:
+        Invalid: the address cannot be understood, or names a database that we do not run on.
+    """
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        raise Invalid(
+            f"The database address begins with {parsed.get_backend_name()!r}, which this version does not run on.",
+            field="database_url",
+            hint="Leave SMSPIPE_DATABASE_URL out to use SQLite in the data folder.",
+        )
+    if parsed.database and parsed.database != ":memory:":
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(
+        parsed, poolclass=QueuePool, pool_size=4, max_overflow=4, connect_args={"check_same_thread": False}
+    )
+
+    @event.listens_for(engine, "connect")
+    def _connect(connection: Any, record: Any) -> None:  # noqa: ARG001 (SQLAlchemy's signature)
+        connection.isolation_level = None  # we begin transactions ourselves
+        for pragma in _PRAGMAS:
+            connection.execute(pragma)
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql(connection.info.pop("begin", "begin"))
+
+    return Database(engine)
+
+
+def begin_write(connection: Connection) -> None:
+    """Begin a transaction that will write: it takes SQLite's one write lock now instead of failing half way."""
+    connection.info["begin"] = "begin immediate"
+    connection.begin()
+
+
+def as_fault(error: DBAPIError) -> Temporary:
+    """
+    Turn a driver's error into one of ours, without the statement and its values.
+
+    A full disk, a locked file and a lost server look alike to the caller: nothing was changed, the same may work later.
+    """
+    first_line = str(error.orig).splitlines()[0] if error.orig is not None else type(error).__name__
+    return Temporary(f"The database could not do it: {first_line}.")

@@ -1,0 +1,149 @@
+"""
+Group commit: whatever wants to write at the same time is written in one transaction.
+
+A commit that is safe against power loss costs a write to the disk, however much it holds. So all jobs that wait when
+the writer looks share one transaction and one commit; the busier the service, the larger the groups. Each job stands in
+a savepoint of its own: one that fails is undone alone. A result is handed out only after the commit, so whoever has it
+may promise it to others.
+"""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError, InvalidRequestError
+
+from smspipe.db.engine import Database, as_fault, begin_write
+from smspipe.model.errors import Temporary
+
+T = TypeVar("T")
+Job = Callable[[Connection], T]
+
+
+class _Task(Generic[T]):
+    __slots__ = ("error", "job", "result", "then")
+
+    def __init__(self, job: Job[T], then: Callable[[T | None, BaseException | None], None]) -> None:
+        self.job = job
+        self.then = then
+        self.result: T | None = None
+        self.error: BaseException | None = None
+
+
+class Writer(threading.Thread):
+    """
+    The one thread that writes to an embedded database.
+
+    `deliver` says where results are handed out: it is given one function that hands out all results of a commit, and
+    passes it to the event loop (`loop.call_soon_threadsafe`). Without it they are handed out in this thread.
+    """
+
+    def __init__(self, database: Database, deliver: Callable[[Callable[[], None]], object] | None = None) -> None:
+        super().__init__(name="smspipe-writer", daemon=True)
+        self._database = database
+        self._deliver = deliver or (lambda hand_out: hand_out())
+        self._waiting: list[_Task[Any]] = []
+        self._wake = threading.Condition()
+        self._ending = False
+        self.commits = 0
+        """Commits so far, for the metrics."""
+
+    def submit(self, job: Job[T], then: Callable[[T | None, BaseException | None], None]) -> None:
+        """
+        Run `job` in the next transaction; after its commit call `then(result, None)`, or `then(None, error)`.
+
+        A job must be ready to be undone: it changes nothing but the database.
+        """
+        with self._wake:
+            if self._ending:
+                raise Temporary("The service is stopping.")
+            self._waiting.append(_Task(job, then))
+            if len(self._waiting) == 1:
+                self._wake.notify()
+
+    def run_job(self, job: Job[T]) -> "Future[T]":
+        """Run `job` in the next transaction and give a future of its result."""
+        future: Future[T] = Future()
+
+        def then(result: T | None, error: BaseException | None) -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            if error is not None:
+                future.set_exception(error)
+            else:
+                future.set_result(result)  # type: ignore[arg-type]  # a result without an error is a T, None included
+
+        self.submit(job, then)
+        return future
+
+    def stop(self) -> None:
+        """Finish what waits, then end the thread."""
+        with self._wake:
+            self._ending = True
+            self._wake.notify()
+        self.join()
+
+    def run(self) -> None:
+        """Write, group after group, until `stop`."""
+        connection = self._database.engine.connect()
+        while True:
+            with self._wake:
+                while not self._waiting and not self._ending:
+                    self._wake.wait()
+                group, self._waiting = self._waiting, []
+            if not group:
+                break
+            if connection.invalidated or connection.closed:
+                connection = self._database.engine.connect()
+            self._write(connection, group)
+            self._deliver(lambda group=group: _hand_out(group))  # type: ignore[misc]  # binds this turn's group
+        connection.close()
+
+    def _write(self, connection: Connection, group: list[_Task[Any]]) -> None:
+        try:
+            begin_write(connection)
+            for task in group:
+                self._run(connection, task, alone=len(group) == 1)
+            connection.commit()
+            self.commits += 1
+        except (DBAPIError, InvalidRequestError) as error:
+            fault = (
+                as_fault(error) if isinstance(error, DBAPIError) else Temporary("The database ended the transaction.")
+            )
+            fault.__cause__ = error
+            for task in group:
+                task.error = task.error or fault
+            _give_up(connection)
+
+    def _run(self, connection: Connection, task: _Task[Any], *, alone: bool) -> None:
+        if not alone:
+            connection.exec_driver_sql("savepoint job")
+        try:
+            task.result = task.job(connection)
+        except Exception as error:  # noqa: BLE001 (whatever a job raises is its caller's to handle, and only its own)
+            task.error = as_fault(error) if isinstance(error, DBAPIError) else error
+            if task.error is not error:
+                task.error.__cause__ = error
+            if alone:
+                connection.rollback()
+                begin_write(connection)
+                return
+            # A full disk may already have undone the whole transaction: then this raises, and every job fails.
+            connection.exec_driver_sql("rollback to job")
+        if not alone:
+            connection.exec_driver_sql("release job")
+
+
+def _hand_out(group: list[_Task[Any]]) -> None:
+    for task in group:
+        task.then(None if task.error is not None else task.result, task.error)
+
+
+def _give_up(connection: Connection) -> None:
+    """Leave the broken transaction; SQLite may have left it already."""
+    try:
+        connection.rollback()
+    except DBAPIError:
+        connection.invalidate()
