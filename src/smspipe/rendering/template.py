@@ -1,0 +1,143 @@
+"""
+Templates: text with expressions in it, compiled once when a destination is saved, and run for every event.
+
+Two languages look alike and are mixed up all the time: Hog has expressions in single braces, Liquid in double ones.
+Each in the other's field would go out as text with braces in it, so both are refused when compiled, with a hint.
+"""
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from datetime import datetime
+from typing import Any, Final, assert_never
+
+from smspipe import hog
+from smspipe.hog.values import HogError, to_text
+from smspipe.model.destination import Templating, Text
+from smspipe.model.errors import Fault, Invalid
+from smspipe.rendering.globals import ROOTS
+
+Evaluate = Callable[[Mapping[str, Any], datetime], Any]
+
+_HINT_HOG: Final = "This field is written in Hog: put expressions in single braces, like {event.event}."
+_HINT_LIQUID: Final = (
+    "This field is written in Liquid: put expressions in double braces, like {{ event.event }};"
+    " for braces as text write {% raw %}{…}{% endraw %}."
+)
+
+# What Liquid takes out of the text: blocks without expressions, tags and outputs.
+_LIQUID_PARTS = re.compile(
+    r"\{%-?\s*(raw|comment)\b.*?\{%-?\s*end\1\s*-?%\}|\{\{.*?\}\}|\{%.*?%\}",
+    re.DOTALL,
+)
+# A Hog expression in single braces: a root with something of it named, perhaps inside of function calls.
+_HOG_EXPRESSION = re.compile(r"\{\s*(?:\w+\(\s*)*(?:" + "|".join(sorted(ROOTS)) + r")(?:\?\.|\.|\[)[^{}]*\}")
+
+
+class TemplateError(Fault):
+    """A template failed while it ran; `str()` of it is one sentence that holds no data of the event."""
+
+
+class CompiledText:
+    """
+    A template ready to run. Call it for the value, or `text` for the value printed.
+
+    `roots` are the globals that it reads (all where that is not known), so that no others need to be built;
+    `constant` tells that it reads none, not even the time: its value is the same for every event.
+    """
+
+    __slots__ = ("_evaluate", "constant", "field", "roots")
+
+    def __init__(self, evaluate: Evaluate, *, field: str, roots: Collection[str], constant: bool) -> None:
+        self._evaluate = evaluate
+        self.field = field
+        self.roots = frozenset(roots)
+        self.constant = constant
+
+    def __call__(self, globals: Mapping[str, Any], now: datetime) -> Any:  # noqa: A002 (the field's own word)
+        """
+        Give the value: of a Hog template that is one expression, any type that Hog has; of all else, text.
+
+        Args:
+            globals: what `globals_for` built, at least the roots named in `roots`.
+            now: the time that the template sees.
+
+        Raises:
+            TemplateError: the template failed.
+        """
+        try:
+            return self._evaluate(globals, now)
+        except HogError as error:
+            raise TemplateError(str(error)) from error
+
+    def text(self, globals: Mapping[str, Any], now: datetime) -> str | None:  # noqa: A002 (the field's own word)
+        """
+        Give the value printed as inside of text; None where the whole template is one expression that is null.
+
+        Raises:
+            TemplateError: the template failed, or its value cannot be printed.
+        """
+        value = self(globals, now)
+        if value is None or type(value) is str:
+            return value
+        try:
+            return to_text(value)
+        except HogError as error:
+            raise TemplateError(str(error)) from error
+
+
+def compile_text(text: Text) -> CompiledText:
+    """
+    Compile a template.
+
+    Raises:
+        Invalid: it cannot be compiled, or is written in the other language; `field`, `position` and `hint` say where
+            and what would be right.
+    """
+    try:
+        match text.templating:
+            case Templating.HOG:
+                return _compile_hog(text)
+            case Templating.LIQUID:
+                return _compile_liquid(text)
+            case Templating.NONE:
+                source = text.source
+                return CompiledText(lambda _globals, _now: source, field=text.field, roots=(), constant=True)
+            case _:
+                assert_never(text.templating)
+    except Invalid as error:
+        raise Invalid(str(error), field=text.field or None, position=error.position, hint=error.hint) from error
+
+
+def _compile_hog(text: Text) -> CompiledText:
+    try:
+        template = hog.compile_template(text.source)
+    except Invalid as error:
+        found = re.search(r"(?<!\\)\{[{%]", text.source)
+        if found is None:
+            raise
+        # `{{` alone proves nothing ({{'a': 1}} is an object), but where Hog fails it is what went wrong.
+        raise Invalid(str(error), position=found.start(), hint=_HINT_HOG) from error
+    return CompiledText(
+        template, field=text.field, roots={path[0] for path in template.paths}, constant=template.constant
+    )
+
+
+def _compile_liquid(text: Text) -> CompiledText:
+    # Its library takes 0.3 s to import, which no destination without Liquid should pay.
+    from smspipe.rendering import liquid  # noqa: PLC0415
+
+    parts = _LIQUID_PARTS.sub(lambda part: " " * len(part[0]), text.source)
+    if found := _HOG_EXPRESSION.search(parts):
+        raise Invalid(
+            "A Hog expression stands in a Liquid template.", position=found.start(), hint=_HINT_LIQUID
+        )
+    template = liquid.parse(text.source)
+
+    def evaluate(globals: Mapping[str, Any], now: datetime) -> str:  # noqa: A002 (the field's own word)
+        try:
+            return liquid.render(template, globals, now)
+        except liquid.LiquidFault as error:
+            raise TemplateError(str(error)) from error
+
+    constant = "{{" not in text.source and "{%" not in text.source
+    return CompiledText(evaluate, field=text.field, roots=() if constant else ROOTS, constant=constant)
