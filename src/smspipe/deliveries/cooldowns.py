@@ -1,0 +1,125 @@
+"""
+Cooldown windows: who was let through, and who may come next.
+
+A window begins with the first event of its key and has a fixed length; it never slides. The delivery that is let
+through takes the window's place in the same transaction that opens it, and gives it back only when it is certain that
+nothing was sent. While that is unknown, the place stays taken.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+import msgspec
+from sqlalchemy import Connection, and_, bindparam, delete, select, update
+from sqlalchemy.dialects.sqlite import insert
+
+from smspipe.deliveries.tables import cooldowns
+from smspipe.model.ids import DeliveryId, DestinationId
+
+
+class Window(msgspec.Struct, kw_only=True):
+    """One window, as the group of events that is being decided sees it."""
+
+    ends_at: datetime
+    entered: int = 0
+    owner: DeliveryId | None = None
+    vacant: bool = False
+
+    def admits(self, threshold: int | None) -> bool:
+        """Would the next event be let through? The first is, then each `threshold`-th after it, or into a free place."""
+        return self.vacant or self.entered == 0 or (threshold is not None and self.entered % threshold == 0)
+
+
+def hash_key(key: str) -> str:
+    """Shorten a key for the ledger: a digest, since a key often is a phone number."""
+    return hashlib.blake2b(key.encode(errors="surrogatepass"), digest_size=16).hexdigest()
+
+
+class Book:
+    """
+    The windows that one group of events meets: read when first asked for, written back once.
+
+    It lives as long as the transaction that `connection` is in.
+    """
+
+    def __init__(self, connection: Connection, now: datetime) -> None:
+        self._connection = connection
+        self._now = now
+        self._windows: dict[tuple[DestinationId, str], Window] = {}
+        self._touched: set[tuple[DestinationId, str]] = set()
+
+    def window(self, destination: DestinationId, key: str, ttl: timedelta) -> Window:
+        """Give the window that holds now for a hashed key: the running one, or a new one that nobody has entered."""
+        place = (destination, key)
+        window = self._windows.get(place)
+        if window is None:
+            window = read_window(self._connection, destination, key, self._now)
+            if window is None:
+                window = Window(ends_at=self._now + ttl)
+            self._windows[place] = window
+        return window
+
+    def enter(self, destination: DestinationId, key: str, owner: DeliveryId | None) -> None:
+        """Count one more event in a window that `window` gave; `owner` is its delivery if it was let through."""
+        window = self._windows[destination, key]
+        window.entered += 1
+        if owner is not None:
+            window.owner, window.vacant = owner, False
+        self._touched.add((destination, key))
+
+    def write(self) -> None:
+        """Write what has changed."""
+        if not self._touched:
+            return
+        statement = insert(cooldowns)
+        fresh = statement.excluded
+        statement = statement.on_conflict_do_update(
+            index_elements=[cooldowns.c.destination_id, cooldowns.c.key],
+            set_={name: fresh[name] for name in ("ends_at", "entered", "owner", "vacant")},
+        )
+        self._connection.execute(
+            statement,
+            [
+                {"destination_id": destination, "key": key, **msgspec.structs.asdict(self._windows[destination, key])}
+                for destination, key in self._touched
+            ],
+        )
+
+
+def read_window(connection: Connection, destination: DestinationId, key: str, now: datetime) -> Window | None:
+    """Give the window of a hashed key if it has not ended."""
+    row = connection.execute(
+        select(cooldowns.c.ends_at, cooldowns.c.entered, cooldowns.c.owner, cooldowns.c.vacant).where(
+            cooldowns.c.destination_id == destination, cooldowns.c.key == key, cooldowns.c.ends_at > now
+        )
+    ).first()
+    if row is None:
+        return None
+    return Window(ends_at=row.ends_at, entered=row.entered, owner=row.owner, vacant=row.vacant)
+
+
+_GIVE_BACK = (
+    update(cooldowns)
+    .where(
+        and_(
+            cooldowns.c.destination_id == bindparam("of_destination"),
+            cooldowns.c.key == bindparam("of_key"),
+            # a later delivery may hold the place by now: then there is nothing to give back
+            cooldowns.c.owner == bindparam("of_owner"),
+        )
+    )
+    .values(vacant=True)
+)
+
+
+def give_back(connection: Connection, places: Iterable[tuple[DestinationId, str, DeliveryId]]) -> None:
+    """Free the places of deliveries of which it is certain that nothing was sent."""
+    rows = [{"of_destination": destination, "of_key": key, "of_owner": owner} for destination, key, owner in places]
+    if rows:
+        connection.execute(_GIVE_BACK, rows)
+
+
+def forget_ended(connection: Connection, now: datetime) -> None:
+    """Delete the windows that have ended."""
+    connection.execute(delete(cooldowns).where(cooldowns.c.ends_at <= now))

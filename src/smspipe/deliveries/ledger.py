@@ -1,0 +1,299 @@
+"""
+The ledger: one row for each (event, destination, route) that matched, and every move that it makes.
+
+Every change of a status is an update on the condition that the row is still in a state that the move may start from
+(`states.MOVES`). What is not there any more was moved by someone else first, and nothing is done twice.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, RowMapping, Select, Update, bindparam, case, func, select, update
+
+from smspipe.deliveries.cooldowns import give_back
+from smspipe.deliveries.states import Move, sources, target
+from smspipe.deliveries.tables import deliveries
+from smspipe.model.clock import to_micros
+from smspipe.model.delivery import Delivery, Status
+from smspipe.model.ids import DeliveryId, DestinationId, EventUuid, MessageSid
+from smspipe.model.outcome import Reason, Step
+
+_CHUNK = 500
+_steps = msgspec.json.Encoder().encode
+_FIELDS = tuple(field.name for field in msgspec.structs.fields(Delivery))
+
+
+def _quote(name: str) -> str:
+    return f'"{name}"'
+
+
+# The ledger's hottest statement goes to the driver as text: see the event log for the reason.
+_OPEN = (
+    f"insert into deliveries ({', '.join(_quote(name) for name in _FIELDS)}) "  # noqa: S608 (names of our own fields)
+    f"values ({', '.join('?' * len(_FIELDS))})"
+)
+
+
+class Settlement(msgspec.Struct, frozen=True, kw_only=True):
+    """What was learnt about one delivery, and the move that it asks for."""
+
+    delivery: Delivery
+    move: Move
+    at: datetime
+    sid: MessageSid | None = None
+    reason: Reason | None = None
+    error_code: int | None = None
+    error_message: str | None = None
+    not_before: datetime | None = None
+
+
+def known(connection: Connection, uuids: Sequence[EventUuid]) -> set[tuple[EventUuid, DestinationId, int]]:
+    """Tell which (event, destination, route) of these events already stand in the ledger."""
+    found: set[tuple[EventUuid, DestinationId, int]] = set()
+    for start in range(0, len(uuids), _CHUNK):
+        chunk = uuids[start : start + _CHUNK]
+        marks = ", ".join("?" * len(chunk))
+        rows = connection.exec_driver_sql(
+            f"select event_uuid, destination_id, route from deliveries where event_uuid in ({marks})",  # noqa: S608 (marks only)
+            tuple(chunk),
+        )
+        found.update((row[0], row[1], row[2]) for row in rows)
+    return found
+
+
+def open_deliveries(connection: Connection, opened: Iterable[Delivery]) -> None:
+    """Write new rows; none of them may be `known`."""
+    rows = [
+        (
+            d.id, d.destination_id, d.version, d.event_uuid, d.route, d.event, d.distinct_id, d.status.value,
+            to_micros(d.created_at), None if d.reason is None else d.reason.value, d.to, d.sender, d.body, d.segments,
+            d.encoding, d.sid, d.attempts, d.error_code, d.error_message, _micros(d.not_before), _micros(d.expires_at),
+            _micros(d.sent_at), _micros(d.settled_at), _steps(d.steps).decode(), d.cooldown_key,
+        )
+        for d in opened
+    ]  # fmt: skip
+    if rows:
+        connection.exec_driver_sql(_OPEN, rows)
+
+
+def _micros(at: datetime | None) -> int | None:
+    return None if at is None else to_micros(at)
+
+
+def claim_due(connection: Connection, now: datetime, limit: int) -> list[Delivery]:
+    """
+    Take the oldest due deliveries, `limit` at most: they are SENDING, with one more attempt, once this is committed.
+
+    On PostgreSQL workers claim side by side, each skipping what another holds;
+    SQLite has one writer at a time and leaves the lock out.
+    """
+    due = (
+        select(deliveries.c.id)
+        .where(deliveries.c.status == Status.PENDING, deliveries.c.not_before <= now)
+        .order_by(deliveries.c.not_before, deliveries.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    claimed = (
+        update(deliveries)
+        .where(deliveries.c.id.in_(due))
+        .values(status=target(Move.CLAIM), attempts=deliveries.c.attempts + 1, sent_at=now)
+        .returning(deliveries)
+    )
+    return sorted((to_delivery(row) for row in connection.execute(claimed).mappings()), key=lambda each: each.id)
+
+
+def next_due(connection: Connection) -> datetime | None:
+    """Tell when the next waiting delivery may be sent, None when none waits."""
+    at: datetime | None = connection.scalar(
+        select(func.min(deliveries.c.not_before, type_=deliveries.c.not_before.type)).where(
+            deliveries.c.status == Status.PENDING
+        )
+    )
+    return at
+
+
+@cache
+def _moving(move: Move) -> Update:
+    """Build the one statement for `move`; `not_before` and `sid` stay as they are where there is nothing new."""
+    return (
+        update(deliveries)
+        .where(deliveries.c.id == bindparam("of"), deliveries.c.status.in_(sources(move)))
+        .values(
+            status=target(move),
+            sid=func.coalesce(bindparam("new_sid"), deliveries.c.sid),
+            reason=bindparam("new_reason"),
+            error_code=bindparam("new_code"),
+            error_message=bindparam("new_message"),
+            not_before=bindparam("new_time", type_=deliveries.c.not_before.type),
+            settled_at=bindparam("at", type_=deliveries.c.settled_at.type),
+        )
+    )
+
+
+def settle(connection: Connection, settlements: Sequence[Settlement]) -> int:
+    """
+    Make the moves that answers ask for, and give cooldown places back where it is certain that nothing was sent.
+
+    Returns:
+        How many moves were made; fewer than asked for means that someone else moved a delivery first.
+    """
+    by_move: dict[Move, list[dict[str, Any]]] = {}
+    for each in settlements:
+        by_move.setdefault(each.move, []).append(
+            {
+                "of": each.delivery.id,
+                "new_sid": each.sid,
+                "new_reason": each.reason,
+                "new_code": each.error_code,
+                "new_message": each.error_message,
+                "new_time": each.not_before,
+                "at": each.at,
+            }
+        )
+    made = 0
+    for move, rows in by_move.items():
+        made += connection.execute(_moving(move), rows).rowcount
+    give_back(
+        connection,
+        [
+            (each.delivery.destination_id, each.delivery.cooldown_key, each.delivery.id)
+            for each in settlements
+            if each.move is Move.FAIL and each.delivery.cooldown_key is not None
+        ],
+    )
+    return made
+
+
+def lose_sending(connection: Connection, now: datetime) -> int:
+    """
+    Mark every delivery that a dead process left SENDING as unconfirmed: its request may have left.
+
+    For the start of the only process that sends, before it sends anything.
+    """
+    lost = connection.execute(
+        update(deliveries)
+        .where(deliveries.c.status.in_((Status.SENDING,)))
+        .values(
+            status=target(Move.LOSE),
+            reason=Reason.UNCONFIRMED,
+            error_message="The service ended while the request was on its way.",
+            settled_at=now,
+        )
+    )
+    return lost.rowcount
+
+
+def release(connection: Connection, destination: DestinationId, now: datetime) -> int:
+    """Let go what is held for a destination, after what held it was mended; give how many."""
+    freed = connection.execute(
+        update(deliveries)
+        .where(deliveries.c.destination_id == destination, deliveries.c.status.in_(sources(Move.RELEASE)))
+        .values(status=target(Move.RELEASE), reason=None, not_before=now, settled_at=None)
+    )
+    return freed.rowcount
+
+
+def redrive(connection: Connection, ids: Sequence[DeliveryId], now: datetime, expires_at: datetime) -> int:
+    """
+    Give failed and held deliveries another try until `expires_at`; give how many.
+
+    What may have been sent (unconfirmed, accepted …) is left alone: the condition of the update does not name it.
+    """
+    again = connection.execute(
+        update(deliveries)
+        .where(
+            deliveries.c.id.in_(ids),
+            deliveries.c.status.in_((*sources(Move.REDRIVE), *sources(Move.RELEASE))),
+            deliveries.c.body.is_not(None),
+        )
+        .values(
+            status=target(Move.REDRIVE),
+            reason=None,
+            error_code=None,
+            error_message=None,
+            not_before=now,
+            expires_at=case((deliveries.c.expires_at > expires_at, deliveries.c.expires_at), else_=expires_at),
+            settled_at=None,
+        )
+    )
+    return again.rowcount
+
+
+def get(connection: Connection, delivery: DeliveryId) -> Delivery | None:
+    """Read one delivery."""
+    row = connection.execute(select(deliveries).where(deliveries.c.id == delivery)).mappings().first()
+    return None if row is None else to_delivery(row)
+
+
+class Query(msgspec.Struct, frozen=True, kw_only=True):
+    """Which deliveries to list; None leaves a condition out. `after` and `before` are instants of creation."""
+
+    destination: DestinationId | None = None
+    status: Status | None = None
+    reason: Reason | None = None
+    to: str | None = None
+    event_uuid: EventUuid | None = None
+    distinct_id: str | None = None
+    after: datetime | None = None
+    before: datetime | None = None
+
+
+def list_deliveries(
+    connection: Connection,
+    query: Query,
+    *,
+    limit: int,
+    older_than: DeliveryId | None = None,
+    newer_than: DeliveryId | None = None,
+) -> list[Delivery]:
+    """
+    List deliveries, newest first: ids sort by time of creation, so an id is a cursor.
+
+    `older_than` gives the next page behind an id, `newer_than` the page just before one.
+    """
+    chosen = _where(select(deliveries), query)
+    if older_than is not None:
+        chosen = chosen.where(deliveries.c.id < older_than)
+    if newer_than is not None:
+        chosen = chosen.where(deliveries.c.id > newer_than).order_by(deliveries.c.id).limit(limit)
+        return [to_delivery(row) for row in connection.execute(chosen).mappings()][::-1]
+    newest = chosen.order_by(deliveries.c.id.desc()).limit(limit)
+    return [to_delivery(row) for row in connection.execute(newest).mappings()]
+
+
+def count_by_status(connection: Connection, query: Query) -> Mapping[Status, int]:
+    """Count the deliveries that `query` means, by status."""
+    chosen = _where(select(deliveries.c.status, func.count()), query).group_by(deliveries.c.status)
+    return {Status(status): n for status, n in connection.execute(chosen)}
+
+
+def _where(statement: Select[Any], query: Query) -> Select[Any]:
+    same = {
+        deliveries.c.destination_id: query.destination,
+        deliveries.c.status: query.status,
+        deliveries.c.reason: query.reason,
+        deliveries.c.to: query.to,
+        deliveries.c.event_uuid: query.event_uuid,
+        deliveries.c.distinct_id: query.distinct_id,
+    }
+    for column, value in same.items():
+        if value is not None:
+            statement = statement.where(column == value)
+    if query.after is not None:
+        statement = statement.where(deliveries.c.created_at >= query.after)
+    if query.before is not None:
+        statement = statement.where(deliveries.c.created_at < query.before)
+    return statement
+
+
+def to_delivery(row: RowMapping) -> Delivery:
+    """Make a value of a row."""
+    values = dict(row)
+    values["status"] = Status(values["status"])
+    values["reason"] = None if values["reason"] is None else Reason(values["reason"])
+    values["steps"] = msgspec.convert(values["steps"] or [], tuple[Step, ...])
+    return Delivery(**values)
