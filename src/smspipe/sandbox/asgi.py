@@ -145,9 +145,14 @@ async def wait_for_disconnect(receive: Receive, seconds: float) -> None:
 
 
 def _strip(scope: Scope, prefix: str) -> str:
-    """Take off where the application is mounted: servers differ in whether `path` still has it."""
+    """
+    Take off where the application is mounted, and a slash at the end.
+
+    Frameworks differ in whether `path` still has the mount's prefix, and Litestar ends the path of
+    a mounted application with a slash that nobody sent.
+    """
     path: str = scope["path"]
     for mounted in (scope.get("root_path", ""), prefix):
         if mounted and path.startswith(mounted.rstrip("/") + "/"):
             path = path[len(mounted.rstrip("/")) :]
-    return path
+    return path.rstrip("/") or "/"

@@ -160,31 +160,32 @@ class Lives:
         message.move(status, now, code)
         reports.add(callback_fields(message, now))
 
-    async def post(self, message: Message, url: str, fields: list[tuple[str, str]], token: str) -> None:
-        """Post one status callback and keep what became of it."""
-        outcome = await self._webhooks.post(url, fields, token)
-        self._account.callbacks.append(
-            {
-                "sid": message.sid,
-                "message_status": dict(fields)["MessageStatus"],
-                "url": url,
-                "attempts": outcome.attempts,
-                "status": outcome.status,
-                "problem": outcome.problem,
-            }
-        )
-
-    def start_after(
-        self, previous: "asyncio.Task[None] | None", work: Coroutine[Any, Any, None]
+    def post_after(
+        self,
+        previous: "asyncio.Task[None] | None",
+        message: Message,
+        url: str,
+        fields: list[tuple[str, str]],
+        token: str,
     ) -> "asyncio.Task[None]":
-        """Start `work` when `previous` has ended."""
+        """Post one status callback as soon as `previous` was answered or given up, and keep what became of it."""
 
-        async def wait_and_work() -> None:
+        async def post() -> None:
             if previous is not None:
                 await asyncio.wait({previous})
-            await work
+            outcome = await self._webhooks.post(url, fields, token)
+            self._account.callbacks.append(
+                {
+                    "sid": message.sid,
+                    "message_status": dict(fields)["MessageStatus"],
+                    "url": url,
+                    "attempts": outcome.attempts,
+                    "status": outcome.status,
+                    "problem": outcome.problem,
+                }
+            )
 
-        return self._start(wait_and_work())
+        return self._start(post())
 
 
 class _Reports:
@@ -218,7 +219,7 @@ class _Reports:
         self._sent += 1
         token = f"{self._message.sid}-{self._sent}"
         for _ in range(2 if self._fault is Fault.CALLBACKS_DOUBLED else 1):
-            self._last = self._lives.start_after(self._last, self._lives.post(self._message, url, fields, token))
+            self._last = self._lives.post_after(self._last, self._message, url, fields, token)
 
 
 def callback_fields(message: Message, now: datetime) -> list[tuple[str, str]]:
