@@ -15,20 +15,8 @@ from sqlalchemy import Connection, and_, bindparam, delete, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from smspipe.deliveries.tables import cooldowns
+from smspipe.model.cooldown import Window
 from smspipe.model.ids import DeliveryId, DestinationId
-
-
-class Window(msgspec.Struct, kw_only=True):
-    """One window, as the group of events that is being decided sees it."""
-
-    ends_at: datetime
-    entered: int = 0
-    owner: DeliveryId | None = None
-    vacant: bool = False
-
-    def admits(self, threshold: int | None) -> bool:
-        """Would the next event be let through? The first is, then each `threshold`-th after it, or into a free place."""
-        return self.vacant or self.entered == 0 or (threshold is not None and self.entered % threshold == 0)
 
 
 def hash_key(key: str) -> str:

@@ -54,8 +54,8 @@ cooldowns = Table(
     Column("vacant", Boolean, nullable=False),
     sqlite_with_rowid=False,
 )
-"""One row for each window: `entered` events so far, the delivery that was let through last (`owner`), and whether it gave
-its place back (`vacant`), so that the next event takes it."""
+"""One row for each window: `entered` events so far, the delivery that was let through last (`owner`), and whether it
+gave its place back (`vacant`), so that the next event takes it."""
 
 destination_metrics = Table(
     "destination_metrics",

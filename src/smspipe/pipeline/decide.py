@@ -1,0 +1,200 @@
+"""
+Say what becomes of one event at one destination: the text, or why there is none.
+
+Pure but for what `Known` looks up, and that belongs to the caller's transaction: the pipeline, the test panel and
+`explain` call this very function and cannot differ.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+import msgspec
+
+from smspipe.guards import Facts, check_guards
+from smspipe.matching import FilterError
+from smspipe.model.cooldown import Window
+from smspipe.model.destination import Destination
+from smspipe.model.errors import Invalid
+from smspipe.model.event import Event, Group
+from smspipe.model.ids import DestinationId, EventUuid
+from smspipe.model.message import Message
+from smspipe.model.outcome import Reason, Refusal, Step
+from smspipe.model.person import Person
+from smspipe.model.phone import mask
+from smspipe.pipeline.prepare import Prepared, PreparedRoute
+from smspipe.rendering import (
+    Recipient,
+    TemplateError,
+    check_body,
+    check_sender,
+    find_recipient,
+    globals_for,
+    message,
+)
+
+
+class Known(Protocol):
+    """What a decision asks of the ledger."""
+
+    def known(self, event: EventUuid, destination: DestinationId, route: int) -> bool:
+        """Was this event already decided on for this destination and route?"""
+
+    def window(self, destination: DestinationId, key: str, ttl: timedelta) -> Window:
+        """Give the cooldown window of a key as it stands."""
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
+    """What becomes of an event on one route of a destination: a message, or the reason why there is none."""
+
+    destination: Destination
+    route: int
+    steps: tuple[Step, ...]
+    message: Message | None = None
+    reason: Reason | None = None
+    until: datetime | None = None
+    to: str | None = None
+    """The recipient as far as it was found, for the ledger: also of a text that is not sent."""
+    cooldown_key: str | None = None
+    """The key that the cooldown counts under, where there is one."""
+
+
+_MATCHED = Step(name="match", ok=True, saw="The event meets the filter.")
+
+
+def decide(
+    event: Event, person: Person | None, groups: Sequence[Group], prepared: Prepared, known: Known, now: datetime
+) -> list[Decision]:
+    """
+    Decide on one event at one destination: one decision a route, none at all when it plainly does not match.
+
+    Why it does not match is another question (`Matcher.explain`), asked when a person asks.
+    """
+    try:
+        if not prepared.matcher.matches(event, person, groups, now):
+            return []
+        routes = prepared.routes_for(event, person, groups, now)
+    except FilterError as error:
+        step = Step(name="match", ok=False, saw=str(error), reason=Reason.FILTER_ERROR)
+        return [Decision(destination=prepared.destination, route=0, steps=(step,), reason=Reason.FILTER_ERROR)]
+    values = globals_for(
+        event,
+        person if person is not None and person.profile else None,
+        groups,
+        project=prepared.project,
+        source=prepared.source,
+        inputs=prepared.destination.inputs,
+        roots=prepared.roots,
+    )
+    return [_Walk(event, prepared, route, values, now).decide(known) for route in routes]
+
+
+class _Walk:
+    """One event's way along one route: each step is noted, the first refusal ends it."""
+
+    def __init__(
+        self, event: Event, prepared: Prepared, route: PreparedRoute, values: dict[str, Any], now: datetime
+    ) -> None:
+        self.event = event
+        self.prepared = prepared
+        self.route = route
+        self.values = values
+        self.now = now
+        self.steps: list[Step] = [_MATCHED]
+        self.to: str | None = None
+        self.key: str | None = None
+
+    def decide(self, known: Known) -> Decision:
+        """Render, then ask the guards."""
+        destination = self.prepared.destination
+        text = self._render()
+        if isinstance(text, Refusal):
+            return self._refuse(text)
+        window = None
+        if destination.cooldown is not None:
+            try:
+                self.key = self._cooldown_key()
+            except TemplateError as error:
+                return self._fail("cooldown", Reason.TEMPLATE_ERROR, str(error))
+            if self.key:
+                window = known.window(destination.id, self.key, destination.cooldown.ttl)
+        facts = Facts(duplicate=known.known(self.event.uuid, destination.id, self.route.index), window=window)
+        for answer in check_guards(facts, self.event, destination, self.now):
+            if isinstance(answer, Refusal):
+                return self._refuse(answer)
+            self.steps.append(answer)
+        return Decision(
+            destination=destination,
+            route=self.route.index,
+            steps=tuple(self.steps),
+            message=text,
+            to=self.to,
+            cooldown_key=self.key,
+        )
+
+    def _render(self) -> Message | Refusal:
+        try:
+            body = self.prepared.body.text(self.values, self.now)
+            recipient_value = self.route.to(self.values, self.now)
+            sender = check_sender(self.prepared.sender(self.values, self.now))
+        except TemplateError as error:
+            return Refusal(reason=Reason.TEMPLATE_ERROR, saw=str(error))
+        except Invalid as error:
+            return Refusal(reason=Reason.TEMPLATE_ERROR, saw=f"The sender is not usable. {error}")
+        recipient = find_recipient(recipient_value, self.prepared.default_country)
+        if isinstance(recipient, Refusal):
+            return recipient
+        self._note_recipient(recipient)
+        checked = check_body(body, truncate=self.prepared.destination.truncate)
+        if isinstance(checked, Refusal):
+            return checked
+        text = message(recipient.number, sender, checked)
+        self.steps.append(
+            Step(
+                name="body",
+                ok=True,
+                saw=f"{len(checked)} characters, {text.encoding.value}, {text.segments} segment"
+                f"{'' if text.segments == 1 else 's'}.",
+            )
+        )
+        return text
+
+    def _note_recipient(self, recipient: Recipient) -> None:
+        self.to = recipient.number
+        saw = mask(recipient.number)
+        self.steps.append(
+            Step(name="recipient", ok=True, saw=saw if recipient.doubt is None else f"{saw}. {recipient.doubt}")
+        )
+
+    def _cooldown_key(self) -> str | None:
+        assert self.prepared.cooldown_key is not None  # noqa: S101 (only asked where there is a cooldown)
+        values: Mapping[str, Any] = {**self.values, "recipient": self.to, "inputs": self.prepared.destination.inputs}
+        return self.prepared.cooldown_key.text(values, self.now)
+
+    def _fail(self, name: str, reason: Reason, saw: str) -> Decision:
+        return self._refuse(Refusal(reason=reason, saw=saw), name=name)
+
+    def _refuse(self, refusal: Refusal, name: str | None = None) -> Decision:
+        step = Step(name=name or _STEP_OF.get(refusal.reason, refusal.reason.value), ok=False, saw=refusal.saw,
+                    reason=refusal.reason)  # fmt: skip
+        return Decision(
+            destination=self.prepared.destination,
+            route=self.route.index,
+            steps=(*self.steps, step),
+            reason=refusal.reason,
+            until=refusal.until,
+            to=self.to,
+            cooldown_key=self.key,
+        )
+
+
+_STEP_OF: Mapping[Reason, str] = {
+    Reason.TEMPLATE_ERROR: "render",
+    Reason.RECIPIENT_MISSING: "recipient",
+    Reason.RECIPIENT_INVALID: "recipient",
+    Reason.BODY_EMPTY: "body",
+    Reason.BODY_TOO_LONG: "body",
+    Reason.HISTORICAL: "age",
+    Reason.TOO_OLD: "age",
+}
+"""The step that gives a reason, where its name is another word."""

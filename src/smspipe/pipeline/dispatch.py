@@ -1,0 +1,305 @@
+"""
+Dispatch: a delivery whose attempt is written down becomes one request, and its answer one move in the ledger.
+
+Only deliveries that are SENDING in the committed ledger come here, from fan-out or from a claim. The number that may be
+SENDING at once is bounded (`slots`), since each of them would be in doubt if the process died.
+"""
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import assert_never
+
+import msgspec
+import structlog
+from sqlalchemy import Connection
+
+from smspipe import destinations
+from smspipe.db import Writer
+from smspipe.deliveries import ledger
+from smspipe.deliveries.ledger import Settlement
+from smspipe.deliveries.retry import next_try
+from smspipe.deliveries.states import Move, target
+from smspipe.model.delivery import Delivery
+from smspipe.model.errors import Temporary
+from smspipe.model.ids import DestinationId
+from smspipe.model.message import Encoding, Message
+from smspipe.model.outcome import Reason
+from smspipe.model.phone import E164
+from smspipe.pipeline.prepare import Plan
+from smspipe.sending import Accepted, AccountFault, Answer, Client, Later, OptedOut, Refused, Unconfirmed, build_request
+from smspipe.telemetry import count, count_outcome, gauge, reached
+
+log = structlog.get_logger("smspipe.dispatch")
+
+_WAIT_AFTER_FAULT = 1.0
+"""Seconds until a settlement that the database refused is tried again."""
+
+
+class _Job(msgspec.Struct, kw_only=True):
+    """One trip to the ledger: what it settled and what it claimed."""
+
+    settled: list[Settlement] = []
+    claimed: list[Delivery] = []
+    asked: int = 0
+    """Slots reserved for claiming."""
+    next_due: datetime | None = None
+    lost: int = 0
+    """Settlements that found their delivery moved by someone else."""
+
+
+class Dispatch:
+    """The sender: everything but its jobs runs on the event loop."""
+
+    def __init__(
+        self,
+        *,
+        client: Client,
+        writer: Writer,
+        clock: Callable[[], datetime],
+        plan: Callable[[], Plan],
+        paused: Callable[[DestinationId], None],
+        slots: int = 64,
+    ) -> None:
+        """
+        Prepare; `start` begins.
+
+        Args:
+            client: who makes the requests.
+            writer: who commits.
+            clock: what time it is.
+            plan: the destinations as they are now.
+            paused: told when a destination was paused because of its account.
+            slots: how many deliveries may be SENDING at once.
+        """
+        self._client = client
+        self._writer = writer
+        self._clock = clock
+        self._plan = plan
+        self._paused = paused
+        self._free = slots
+        self._answers: deque[Settlement] = deque()
+        self._submitted = False
+        self._may_be_due = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at: datetime | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._ending = False
+        self._random = random.Random()  # noqa: S311 (spreads retries; nothing to guess)
+
+    def start(self) -> None:
+        """Look for what waits in the ledger."""
+        self.wake()
+
+    def wake(self) -> None:
+        """Say that something in the ledger may be due."""
+        self._may_be_due = True
+        self._submit()
+
+    def reserve(self, most: int) -> int:
+        """Set aside up to `most` slots for deliveries about to be born SENDING; none while older ones wait."""
+        if self._may_be_due or self._ending:
+            return 0
+        taken = min(self._free, most)
+        self._free -= taken
+        return taken
+
+    def take(self, sending: Iterable[Delivery], reserved: int, *, waiting: int) -> None:
+        """Send deliveries that were born SENDING, give unused slots back, and look for those born PENDING."""
+        for delivery in sending:
+            reserved -= 1
+            self._begin(delivery)
+        self._free += reserved
+        if waiting:
+            self.wake()
+
+    async def stop(self) -> None:
+        """Let requests under way end (the client gives them its drain time), and write down every answer."""
+        self._ending = True
+        if self._timer is not None:
+            self._timer.cancel()
+        await self._client.close()
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+        while self._answers or self._submitted:
+            self._submit()
+            await asyncio.sleep(0.01)
+
+    def _begin(self, delivery: Delivery) -> None:
+        reached("dispatch.claimed")
+        task = asyncio.get_running_loop().create_task(self._send(delivery))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _send(self, delivery: Delivery) -> None:
+        settlement = self._check(delivery)
+        if settlement is None:
+            reached("dispatch.before_request")
+            count("smspipe_attempts_total")
+            account = self._plan().destinations[delivery.destination_id].destination.account
+            assert account is not None  # noqa: S101 (_check holds back what has none)
+            request = build_request(_message(delivery), account, attempt=delivery.attempts)
+            gauge("smspipe_sending", len(self._tasks))
+            answer = await self._client.send(request)
+            reached("dispatch.after_answer")
+            settlement = self._settlement(delivery, answer)
+        self._free += 1
+        self._answers.append(settlement)
+        self._submit()
+
+    def _check(self, delivery: Delivery) -> Settlement | None:
+        """Look once more just before the request: is there still a destination to send it for, and is it in time?"""
+        now = self._clock()
+        prepared = self._plan().destinations.get(delivery.destination_id)
+        if prepared is None:
+            return Settlement(delivery=delivery, move=Move.HOLD, at=now, reason=Reason.PAUSED,
+                              error_message="The destination is switched off or deleted.")  # fmt: skip
+        destination = prepared.destination
+        if destination.paused is not None or destination.account is None:
+            why = destination.paused or "The destination has no Twilio account to send with."
+            return Settlement(delivery=delivery, move=Move.HOLD, at=now, reason=Reason.CREDENTIALS, error_message=why)
+        if delivery.expires_at is not None and now > delivery.expires_at:
+            reason = Reason.TOO_OLD if delivery.attempts <= 1 else Reason.TWILIO_UNREACHABLE
+            return Settlement(delivery=delivery, move=Move.FAIL, at=now, reason=reason,
+                              error_message="The text was not sent in time; it is no longer news.")  # fmt: skip
+        return None
+
+    def _settlement(self, delivery: Delivery, answer: Answer) -> Settlement:
+        now = self._clock()
+        match answer:
+            case Accepted():
+                return Settlement(delivery=delivery, move=Move.ACCEPT, at=now, sid=answer.sid)
+            case Refused() | OptedOut():
+                move = Move.FAIL
+            case Unconfirmed():
+                move = Move.LOSE
+            case AccountFault():
+                move = Move.HOLD
+            case Later():
+                again = next_try(delivery.attempts, answer.retry_after, now, self._random.random())
+                if self._ending:
+                    again = now
+                in_time = delivery.expires_at is None or again <= delivery.expires_at
+                return Settlement(
+                    delivery=delivery,
+                    move=Move.RETRY if in_time else Move.FAIL,
+                    at=now,
+                    reason=None if in_time else Reason.TWILIO_UNREACHABLE,
+                    error_code=answer.code,
+                    error_message=answer.error_message or answer.saw,
+                    not_before=again if in_time else None,
+                )
+            case _:
+                assert_never(answer)
+        return Settlement(
+            delivery=delivery,
+            move=move,
+            at=now,
+            reason=answer.reason,
+            error_code=answer.code,
+            error_message=answer.error_message or answer.saw,
+        )
+
+    def _submit(self) -> None:
+        """Ask for a trip to the ledger, if there is a reason and none is asked for yet."""
+        claim = self._may_be_due and not self._ending and self._free > 0
+        if self._submitted or not (self._answers or claim):
+            return
+        self._submitted = True
+        job = _Job(asked=self._free if claim else 0)
+        self._free -= job.asked
+        now = self._clock()
+        try:
+            self._writer.submit(
+                lambda connection: self._go(connection, job, now), lambda _, error: self._back(job, error)
+            )
+        except Temporary:
+            self._submitted = False
+            raise
+
+    def _go(self, connection: Connection, job: _Job, now: datetime) -> None:
+        """Settle all answers that are there by now, then claim; in the writer's thread."""
+        answers = self._answers
+        while answers:
+            job.settled.append(answers.popleft())
+        if job.settled:
+            job.lost = len(job.settled) - ledger.settle(connection, job.settled)
+            for each in job.settled:
+                if each.move is Move.HOLD and each.reason is Reason.CREDENTIALS and each.error_code is not None:
+                    destinations.pause(connection, each.delivery.destination_id, each.error_message or "", now)
+        if job.asked:
+            job.claimed = ledger.claim_due(connection, now, job.asked)
+            if len(job.claimed) < job.asked:
+                job.next_due = ledger.next_due(connection)
+        reached("settle.before_commit")
+
+    def _back(self, job: _Job, error: BaseException | None) -> None:
+        """Act on a trip's end; on the event loop, after the commit."""
+        self._submitted = False
+        if error is not None:
+            self._free += job.asked
+            self._answers.extendleft(reversed(job.settled))
+            log.error("ledger_unwritable", error=str(error), answers=len(self._answers))
+            asyncio.get_running_loop().call_later(_WAIT_AFTER_FAULT, self._submit)
+            return
+        reached("settle.after_commit")
+        if job.lost:
+            count("smspipe_faults_total", job.lost)
+            log.error("settlement_found_its_delivery_moved", settlements=job.lost)
+        for each in job.settled:
+            self._tell(each)
+        self._free += job.asked - len(job.claimed)
+        for delivery in job.claimed:
+            self._begin(delivery)
+        if job.asked and len(job.claimed) < job.asked:
+            self._may_be_due = False
+            self._wake_at(job.next_due)
+        self._submit()
+
+    def _tell(self, each: Settlement) -> None:
+        delivery = each.delivery
+        status = target(each.move)
+        if each.move is not Move.RETRY:
+            count_outcome(delivery.destination_id, status.value, each.reason or "")
+            if each.move is Move.HOLD and each.reason is Reason.CREDENTIALS:
+                self._paused(delivery.destination_id)
+        elif each.not_before is not None:
+            self._wake_at(each.not_before)
+        log.info(
+            "attempt",
+            delivery=delivery.id,
+            destination=delivery.destination_id,
+            event_uuid=delivery.event_uuid,
+            attempt=delivery.attempts,
+            status=status.value,
+            reason=each.reason,
+            code=each.error_code,
+            sid=each.sid,
+        )
+
+    def _wake_at(self, at: datetime | None) -> None:
+        """Set the one timer to the earliest due time known."""
+        if at is None or self._ending or (self._timer_at is not None and self._timer_at <= at):
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_at = at
+        # A little later than the very instant: a timer may ring early by the clock's grain and then find nothing due.
+        delay = max(0.0, (at - self._clock()).total_seconds()) + 0.002
+        self._timer = asyncio.get_running_loop().call_later(delay, self._ring)
+
+    def _ring(self) -> None:
+        self._timer = self._timer_at = None
+        self.wake()
+
+
+def _message(delivery: Delivery) -> Message:
+    return Message(
+        to=E164(delivery.to or ""),
+        sender=delivery.sender or "",
+        body=delivery.body or "",
+        encoding=Encoding(delivery.encoding),
+        segments=delivery.segments or 0,
+    )

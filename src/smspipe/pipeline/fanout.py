@@ -1,0 +1,202 @@
+"""
+Fan-out: every event meets its person and the destinations that listen, and leaves deliveries behind.
+
+All of it is one transaction for a group of requests: profiles, decisions, cooldown places, deliveries, counts, and the
+cursor that says how far the log was read. A crash undoes all of it or none of it, so an event is decided on once.
+
+A delivery for which a sender is free is born SENDING, its attempt written in the same transaction: one insert where
+there would be an insert and an update. All others are born PENDING and claimed later, oldest first.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+from sqlalchemy import Connection
+
+from smspipe import eventlog, persons
+from smspipe.deliveries import cooldowns, ledger
+from smspipe.model.cooldown import Window
+from smspipe.model.delivery import Delivery, Status
+from smspipe.model.event import Event
+from smspipe.model.ids import DeliveryId, DestinationId, EventUuid, uuid7
+from smspipe.model.outcome import Reason
+from smspipe.pipeline.decide import Decision, decide
+from smspipe.pipeline.prepare import Plan, Prepared
+from smspipe.telemetry import reached
+
+READER = "fanout"
+
+Entry = tuple[int, Sequence[Event]]
+"""A request's position in the log, and its events."""
+
+
+class Done(msgspec.Struct, kw_only=True):
+    """What a group of events led to; to be acted on after the commit."""
+
+    position: int
+    """How far the log was read."""
+    sending: list[Delivery] = []
+    """Born SENDING: their requests may leave now."""
+    waiting: int = 0
+    """How many were born PENDING."""
+    outcomes: Counter[tuple[DestinationId, str, str]] = msgspec.field(default_factory=Counter)
+    """(destination, outcome, reason) → how often."""
+
+
+class Desk:
+    """What one group's decisions look up and write: the `Known` of the real run, for one transaction."""
+
+    def __init__(self, connection: Connection, now: datetime) -> None:
+        self._connection = connection
+        self._seen: set[tuple[EventUuid, DestinationId, int]] = set()
+        self._asked: set[EventUuid] = set()
+        self.book = cooldowns.Book(connection, now)
+
+    def expect(self, uuids: Sequence[EventUuid]) -> None:
+        """Look up the events of a group at once that a destination listens to."""
+        self._asked.update(uuids)
+        self._seen.update(ledger.known(self._connection, uuids))
+
+    def known(self, event: EventUuid, destination: DestinationId, route: int) -> bool:
+        """Was it decided on before, in the ledger or in this very group?"""
+        return (event, destination, route) in self._seen
+
+    def add(self, event: EventUuid, destination: DestinationId, route: int) -> None:
+        """Remember that it is decided on now."""
+        self._seen.add((event, destination, route))
+
+    def window(self, destination: DestinationId, key: str, ttl: timedelta) -> Window:
+        """Give the window of a key, as the events before this one in the group have left it."""
+        return self.book.window(destination, cooldowns.hash_key(key), ttl)
+
+
+def run(
+    connection: Connection,
+    entries: Sequence[Entry],
+    plan: Plan,
+    cache: persons.Cache,
+    now: datetime,
+    *,
+    free: int,
+) -> Done:
+    """
+    Decide on all events of a group, in order.
+
+    Args:
+        connection: in the transaction that is committed with the cursor.
+        entries: the requests behind the cursor, without a gap.
+        plan: the destinations that are switched on.
+        cache: the profiles' cache; whoever rolls this transaction back clears it.
+        now: the time of the whole group.
+        free: how many deliveries may be born SENDING.
+    """
+    reached("fanout.before")
+    events = [event for _, batch in entries for event in batch]
+    seen = persons.update(connection, events, now, cache)
+    heard = [(event, who, listening) for event, who in zip(events, seen, strict=True)
+             if (listening := plan.listening(event.event))]  # fmt: skip
+    done = Done(position=entries[-1][0])
+    desk = Desk(connection, now)
+    if heard:
+        desk.expect([event.uuid for event, _, _ in heard])
+    matched: Counter[DestinationId] = Counter()
+    opened: list[Delivery] = []
+    for event, who, listening in heard:
+        for prepared in listening:
+            decisions = decide(event, who.person, who.groups, prepared, desk, now)
+            if decisions:
+                matched[prepared.destination.id] += 1
+            for decision in decisions:
+                delivery = _open(decision, event, prepared, desk, now, free=len(done.sending) < free)
+                done.outcomes[prepared.destination.id, _outcome(delivery, decision), decision.reason or ""] += 1
+                if delivery is None:
+                    continue
+                opened.append(delivery)
+                if delivery.status is Status.SENDING:
+                    done.sending.append(delivery)
+                elif delivery.status is Status.PENDING:
+                    done.waiting += 1
+    reached("fanout.during")
+    for id_ in plan.destinations:
+        if missed := len(events) - matched[id_]:
+            done.outcomes[id_, "no_match", Reason.NO_MATCH] += missed
+    ledger.open_deliveries(connection, opened)
+    desk.book.write()
+    eventlog.remember(connection, [(event.uuid, position) for position, batch in entries for event in batch])
+    eventlog.move_cursor(connection, READER, done.position)
+    reached("fanout.after")
+    return done
+
+
+def _outcome(delivery: Delivery | None, decision: Decision) -> str:
+    if delivery is None:
+        return Status.SUPPRESSED.value if decision.reason is not None else Status.PENDING.value
+    return Status.PENDING.value if delivery.status is Status.SENDING else delivery.status.value
+
+
+def _open(
+    decision: Decision, event: Event, prepared: Prepared, desk: Desk, now: datetime, *, free: bool
+) -> Delivery | None:
+    """Make the ledger's row of a decision; None for a repeated event, which has its row."""
+    destination = prepared.destination
+    if decision.reason is Reason.DUPLICATE or desk.known(event.uuid, destination.id, decision.route):
+        return None
+    desk.add(event.uuid, destination.id, decision.route)
+    id_ = DeliveryId(uuid7(now))
+    text = decision.message
+    key = cooldowns.hash_key(decision.cooldown_key) if decision.cooldown_key else None
+    if key is not None and (text is not None or decision.reason is Reason.COOLDOWN):
+        desk.book.enter(destination.id, key, id_ if text is not None else None)
+    status, reason = Status.SUPPRESSED, decision.reason
+    if text is not None:
+        status = Status.SENDING if free else Status.PENDING
+        if destination.paused is not None:
+            status, reason = Status.HELD, Reason.CREDENTIALS
+    return Delivery(
+        id=id_,
+        destination_id=destination.id,
+        version=destination.version,
+        event_uuid=event.uuid,
+        route=decision.route,
+        event=event.event,
+        distinct_id=event.distinct_id,
+        status=status,
+        created_at=now,
+        reason=reason,
+        to=decision.to,
+        sender=None if text is None else text.sender,
+        body=None if text is None else text.body,
+        segments=None if text is None else text.segments,
+        encoding=None if text is None else text.encoding.value,
+        attempts=1 if status is Status.SENDING else 0,
+        not_before=now if text is not None else decision.until,
+        expires_at=None if text is None else event.timestamp + destination.max_age,
+        sent_at=now if status is Status.SENDING else None,
+        settled_at=now if status is Status.SUPPRESSED else None,
+        steps=decision.steps,
+        cooldown_key=key if text is not None else None,
+    )
+
+
+METRIC_OF: Mapping[tuple[str, str], str] = {
+    ("no_match", Reason.NO_MATCH): "filtered",
+    ("suppressed", Reason.FILTER_ERROR): "filtering_failed",
+    ("suppressed", Reason.TEMPLATE_ERROR): "inputs_failed",
+    ("suppressed", Reason.RECIPIENT_MISSING): "inputs_failed",
+    ("suppressed", Reason.RECIPIENT_INVALID): "inputs_failed",
+    ("suppressed", Reason.COOLDOWN): "masked",
+    ("pending", ""): "triggered",
+    ("held", Reason.CREDENTIALS): "disabled_temporarily",
+    ("accepted", ""): "succeeded",
+    ("failed", ""): "failed",
+}
+"""How an outcome is called in PostHog's metrics; what is not here counts as `dropped`."""
+
+
+def metric_of(outcome: str, reason: str) -> str:
+    """Give PostHog's name for an outcome."""
+    if outcome == "failed":
+        return "failed"
+    return METRIC_OF.get((outcome, reason), "dropped")

@@ -1,0 +1,133 @@
+"""Compile a destination once, when it is loaded or saved: nothing of it is parsed again while events pass."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from smspipe.matching import Matcher, compile_filter
+from smspipe.model.destination import Destination, Route, Text
+from smspipe.model.errors import Fault, Invalid
+from smspipe.model.event import Event, Group
+from smspipe.model.filter import Action, PropertyGroup
+from smspipe.model.person import Person
+from smspipe.rendering import CompiledText, compile_text
+
+ROOTS = frozenset({"event", "person", "groups", "project", "source", "inputs"})
+
+
+class Site(msgspec.Struct, frozen=True, kw_only=True):
+    """What all destinations share."""
+
+    project: Mapping[str, Any]
+    """`id`, `name` and `url`, for templates."""
+    actions: Mapping[str, Action] = {}
+    test_accounts: PropertyGroup | None = None
+    default_country: str | None = None
+
+
+class PreparedRoute(msgspec.Struct, frozen=True, kw_only=True):
+    """A route with its recipient's template compiled."""
+
+    index: int
+    route: Route
+    to: CompiledText
+
+
+class Prepared(msgspec.Struct, frozen=True, kw_only=True):
+    """A destination that is ready to decide on events."""
+
+    destination: Destination
+    matcher: Matcher
+    sender: CompiledText
+    body: CompiledText
+    routes: tuple[PreparedRoute, ...]
+    cooldown_key: CompiledText | None
+    project: Mapping[str, Any]
+    source: Mapping[str, Any]
+    default_country: str | None
+    roots: frozenset[str]
+    """The globals that its templates name."""
+
+    def routes_for(
+        self, event: Event, person: Person | None, groups: Sequence[Group], now: datetime
+    ) -> Iterable[PreparedRoute]:
+        """Choose the routes of a matching event: by its name, by the actions it is, or those that ask for neither."""
+        if len(self.routes) == 1 and self.routes[0].route.event is None and self.routes[0].route.action is None:
+            return self.routes
+        actions: Sequence[str] = ()
+        if any(each.route.action is not None for each in self.routes):
+            actions = self.matcher.actions_matched(event, person, groups, now)
+        return [
+            each
+            for each in self.routes
+            if (each.route.event is None and each.route.action is None)
+            or (each.route.event is not None and each.route.event == event.event)
+            or (each.route.action is not None and each.route.action in actions)
+        ]
+
+
+def prepare(destination: Destination, site: Site) -> Prepared:
+    """
+    Compile a destination's filter and templates.
+
+    Raises:
+        Invalid: one of them cannot be understood; `field` says which, `position` where in it.
+    """
+    cooldown = destination.cooldown
+    texts = [destination.sender, destination.body, *(route.to for route in destination.routes)]
+    if cooldown is not None:
+        texts.append(cooldown.key)
+    compiled = {text: compile_text(text) for text in texts}
+    return Prepared(
+        destination=destination,
+        matcher=compile_filter(destination.filter, actions=site.actions, test_accounts=site.test_accounts),
+        sender=compiled[destination.sender],
+        body=compiled[destination.body],
+        routes=tuple(
+            PreparedRoute(index=index, route=route, to=compiled[route.to])
+            for index, route in enumerate(destination.routes)
+        ),
+        cooldown_key=None if cooldown is None else compiled[cooldown.key],
+        project=site.project,
+        source={
+            "name": destination.name,
+            "url": f"{site.project['url']}/pipeline/destinations/hog-{destination.id}/configuration/",
+        },
+        default_country=destination.default_country or site.default_country,
+        roots=frozenset().union(*(text.roots for text in compiled.values())) & ROOTS,
+    )
+
+
+class Plan:
+    """All destinations that are switched on, by the names of the events that they listen to."""
+
+    def __init__(self, prepared: Iterable[Prepared] = ()) -> None:
+        self.destinations = {each.destination.id: each for each in prepared}
+        self._any: list[Prepared] = []
+        self._by_name: dict[str, list[Prepared]] = {}
+        names = {name for each in self.destinations.values() for name in each.matcher.event_names or ()}
+        for each in self.destinations.values():
+            for name in names if each.matcher.event_names is None else each.matcher.event_names:
+                self._by_name.setdefault(name, []).append(each)
+            if each.matcher.event_names is None:
+                self._any.append(each)
+
+    def listening(self, event: str) -> Sequence[Prepared]:
+        """Give the destinations that an event of this name could match; to all others it plainly does not."""
+        return self._by_name.get(event, self._any)
+
+
+def prepare_all(destinations: Iterable[Destination], site: Site, broken: Callable[[Destination, Fault], None]) -> Plan:
+    """Compile all; what does not compile (any more) is told to `broken` and left out, so that the others go on."""
+    prepared = []
+    for destination in destinations:
+        try:
+            prepared.append(prepare(destination, site))
+        except Invalid as fault:
+            broken(destination, fault)
+    return Plan(prepared)
+
+
+__all__ = ["Plan", "Prepared", "PreparedRoute", "Site", "Text", "prepare", "prepare_all"]
