@@ -1,0 +1,417 @@
+"""
+The compiler: a tree becomes the source of one Python function, which Python compiles once.
+
+What the function looks like, for `Hi {event.properties.name ?? 'you'}`:
+
+    def template(g, now):
+        try:
+            t1 = g['event']['properties'].get('name')
+        except LOOKUP:
+            t1 = chain(g, ('event', 'properties', 'name'))
+        if t1 is None:
+            t1 = 'you'
+        s2 = t1 if type(t1) is str else to_text(t1)
+        ...
+        return ''.join(('Hi ', s2))
+
+Each node is written as statements that leave its value in a variable, so the nesting of the source never
+becomes nesting of Python's expressions. Safety: no text of the user becomes a name or code in the
+function, only literals through `repr`; all names are `NAMES` below and numbered variables; the
+built-in names of Python are absent; and the only attribute ever read is `get` of what JSON made.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from smspipe.hog import comparing, operations
+from smspipe.hog.library import FUNCTIONS, Function
+from smspipe.hog.limits import MAX_ARGUMENTS, Run
+from smspipe.hog.tree import (
+    Between,
+    Binary,
+    Call,
+    Conditional,
+    Constant,
+    DictOf,
+    Fallback,
+    IsNull,
+    Lambda,
+    ListOf,
+    Logic,
+    Member,
+    Name,
+    Node,
+    Not,
+    Operator,
+    Text,
+    children,
+)
+from smspipe.hog.values import MAX_TEXT, Closure, memory_error, to_text, truthy
+from smspipe.model.errors import Invalid
+
+Compiled = Callable[[Mapping[str, Any], datetime], Any]
+
+MAX_BLOCKS: Final = 60
+"""Conditionals and lambdas within each other; Python allows 100 levels of indentation."""
+HOLES_PER_CHECK: Final = 8
+"""After so many holes the length of the text is checked, before more is printed."""
+
+NAMES: Final[dict[str, Any]] = {
+    "__builtins__": {},
+    "type": type,
+    "str": str,
+    "dict": dict,
+    "bool": bool,
+    "len": len,
+    "LOOKUP": (KeyError, TypeError, AttributeError),
+    "INF": float("inf"),
+    "NAN": float("nan"),
+    "MAX_TEXT": MAX_TEXT,
+    "Run": Run,
+    "Closure": Closure,
+    "to_text": to_text,
+    "truthy": truthy,
+    "memory_error": memory_error,
+    "root": operations.root,
+    "chain": operations.chain,
+    "step": operations.step,
+    "dict_of": operations.dict_of,
+    "add": operations.add,
+    "subtract": operations.subtract,
+    "multiply": operations.multiply,
+    "divide": operations.divide,
+    "modulo": operations.modulo,
+    "equal": comparing.hog_equals,
+    "less": comparing.hog_less,
+    "less_or_equal": comparing.hog_less_or_equal,
+    "greater": comparing.hog_greater,
+    "greater_or_equal": comparing.hog_greater_or_equal,
+    "like": operations.like,
+    "ilike": operations.ilike,
+    "contained": operations.contained,
+    "matches": operations.matches,
+    "matches_any_case": operations.matches_any_case,
+}
+"""Everything that a compiled function can reach, besides the functions of the library it calls."""
+
+_OPERATIONS: Final[dict[Operator, str]] = {
+    Operator.ADD: "add({}, {})",
+    Operator.SUBTRACT: "subtract({}, {})",
+    Operator.MULTIPLY: "multiply({}, {})",
+    Operator.DIVIDE: "divide({}, {})",
+    Operator.MODULO: "modulo({}, {})",
+    Operator.EQUAL: "equal({}, {})",
+    Operator.UNEQUAL: "not equal({}, {})",
+    Operator.LESS: "less({}, {})",
+    Operator.LESS_OR_EQUAL: "less_or_equal({}, {})",
+    Operator.GREATER: "greater({}, {})",
+    Operator.GREATER_OR_EQUAL: "greater_or_equal({}, {})",
+    Operator.LIKE: "like(r, {}, {})",
+    Operator.ILIKE: "ilike(r, {}, {})",
+    Operator.IN: "contained(r, {}, {})",
+    Operator.MATCHES: "matches(r, {}, {})",
+    Operator.MATCHES_ANY_CASE: "matches_any_case(r, {}, {})",
+}
+
+
+def compile_tree(tree: Node, unknown_function: str) -> Compiled:
+    """
+    Compile a tree to a function of the globals and the instant it takes for now.
+
+    Args:
+        tree: what `parse_template` or `parse_expression` returned.
+        unknown_function: how to word the refusal of a function that does not exist; `{}` is its name.
+
+    Raises:
+        Invalid: a call that cannot work: unknown function, too few or too many arguments; or
+            conditionals too deep within each other.
+    """
+    return _Compiler(unknown_function).compile(tree)
+
+
+def find_paths(tree: Node) -> frozenset[tuple[str, ...]]:
+    """List the chains of names that begin at a global: `event.properties['a b'].x` is (event, properties, a b, x)."""
+    found: set[tuple[str, ...]] = set()
+    pending: list[tuple[Node, frozenset[str]]] = [(tree, frozenset())]
+    while pending:
+        node, known = pending.pop()
+        path = _static_chain(node)
+        if path is not None:
+            if path[0] not in known:
+                found.add(path)
+            continue
+        if isinstance(node, Lambda):
+            known |= frozenset(node.parameters)
+        if isinstance(node, Call) and isinstance(node.function, Name) and node.function.name in FUNCTIONS:
+            pending.extend((argument, known) for argument in node.arguments)
+            continue
+        pending.extend((child, known) for child in children(node))
+    return frozenset(found)
+
+
+def _static_chain(node: Node) -> tuple[str, ...] | None:
+    """Read `a.b['c']` as (a, b, c); None when the node is anything else."""
+    names: list[str] = []
+    while isinstance(node, Member):
+        if not isinstance(node.key, Constant) or type(node.key.value) is not str:
+            return None
+        names.append(node.key.value)
+        node = node.owner
+    if not isinstance(node, Name):
+        return None
+    names.append(node.name)
+    return tuple(reversed(names))
+
+
+class _Compiler:
+    """Writes the function of one tree: `lines` of Python, and the `names` they use."""
+
+    def __init__(self, unknown_function: str) -> None:
+        self.unknown_function = unknown_function
+        self.lines: list[str] = []
+        self.names = dict(NAMES)
+        self.depth = 1
+        self.variables = 0
+        self.parameters: dict[str, str] = {}
+        """Parameters of the lambdas around the current node → their Python variables."""
+        self.uses_run = False
+
+    def compile(self, tree: Node) -> Compiled:
+        result = self.text(tree, top=True) if isinstance(tree, Text) else self.value(tree)
+        head = ["def template(g, now):"]
+        if self.uses_run:
+            head.append(" r = Run(g, now)")
+        source = "\n".join([*head, *self.lines, f" return {result}", ""])
+        exec(compile(source, "<hog>", "exec"), self.names)  # noqa: S102 (the module's docstring says why it is safe)
+        compiled: Compiled = self.names["template"]
+        return compiled
+
+    # ---- writing -----------------------------------------------------------------------------------
+
+    def write(self, line: str) -> None:
+        self.lines.append(" " * self.depth + line)
+
+    def variable(self) -> str:
+        self.variables += 1
+        return f"t{self.variables}"
+
+    def keep(self, expression: str) -> str:
+        """Write `expression` to a new variable."""
+        variable = self.variable()
+        self.write(f"{variable} = {expression}")
+        return variable
+
+    def run(self) -> str:
+        self.uses_run = True
+        return "r"
+
+    def open_block(self, line: str, at: int) -> None:
+        if self.depth > MAX_BLOCKS:
+            raise Invalid(f"More than {MAX_BLOCKS} conditions or lambdas within each other.", position=at)
+        self.write(line)
+        self.depth += 1
+
+    def close_block(self) -> None:
+        self.depth -= 1
+
+    # ---- nodes -------------------------------------------------------------------------------------
+
+    def value(self, node: Node) -> str:
+        """Write the statements that compute `node`; what is returned is a variable or a literal."""
+        match node:
+            case Constant():
+                return self.constant(node.value)
+            case Name() | Member():
+                return self.access(node)
+            case Text():
+                return self.text(node, top=False)
+            case Call():
+                return self.call(node)
+            case Lambda():
+                return self.lambda_(node)
+            case Conditional():
+                return self.choose(((node.test, node.yes),), node.no)
+            case Fallback():
+                return self.fallback(node.value, node.otherwise)
+            case Logic():
+                return self.logic(node.parts, every=node.every)
+            case Not():
+                return self.keep(f"not {self.condition(node.part)}")
+            case Binary():
+                return self.binary(node)
+            case IsNull():
+                return self.keep(f"{self.value(node.value)} is None")
+            case Between():
+                return self.between(node)
+            case ListOf():
+                return self.list_of(node)
+            case DictOf():
+                pairs = [f"({self.value(key)}, {self.value(item)})" for key, item in node.entries]
+                return self.keep(f"dict_of({self.run()}, ({''.join(pair + ', ' for pair in pairs)}))")
+        raise TypeError(type(node))
+
+    def constant(self, value: str | int | float | bool | None) -> str:
+        if isinstance(value, float) and (
+            value != value or value in (float("inf"), float("-inf"))
+        ):  # NaN differs from itself
+            return "NAN" if value != value else "INF" if value > 0 else "(-INF)"
+        return f"({value!r})" if isinstance(value, int | float) and value < 0 else repr(value)
+
+    def access(self, node: Name | Member) -> str:
+        path = _static_chain(node)
+        if path is not None and path[0] not in self.parameters:
+            return self.global_chain(path)
+        if isinstance(node, Name):
+            return self.parameters[node.name]
+        owner = self.value(node.owner)
+        key = self.value(node.key)
+        if isinstance(node.key, Constant) and type(node.key.value) is str:
+            return self.keep(f"{owner}.get({key}) if type({owner}) is dict else step({owner}, {key})")
+        return self.keep(f"step({owner}, {key})")
+
+    def global_chain(self, path: tuple[str, ...]) -> str:
+        variable = self.variable()
+        first, *steps = path
+        fast = f"g[{first!r}]"
+        slow = f"root(g, {first!r})"
+        if steps:
+            fast += "".join(f"[{name!r}]" for name in steps[:-1]) + f".get({steps[-1]!r})"
+            slow = f"chain(g, {path!r})"
+        self.write("try:")
+        self.write(f" {variable} = {fast}")
+        self.write("except LOOKUP:")
+        self.write(f" {variable} = {slow}")
+        return variable
+
+    def text(self, node: Text, *, top: bool) -> str:
+        """Join literal parts and holes. A template that is one hole has the value of the hole, whatever its type."""
+        if top and len(node.parts) == 1:
+            return self.value(node.parts[0])
+        pieces: list[str] = []
+        unchecked: list[str] = []
+        total = ""
+        for part in node.parts:
+            piece = self.value(part)
+            if not isinstance(part, Constant):
+                piece = self.keep(f"{piece} if type({piece}) is str else to_text({piece})")
+                unchecked.append(f"len({piece})")
+            elif not isinstance(part.value, str):
+                piece = f"to_text({piece})"
+            pieces.append(piece)
+            if len(unchecked) == HOLES_PER_CHECK or (unchecked and part is node.parts[-1]):
+                total = self.check_length(unchecked, total)
+                unchecked = []
+        if unchecked:
+            self.check_length(unchecked, total)
+        joined = self.keep(f"''.join(({''.join(piece + ', ' for piece in pieces)}))")
+        if not top:
+            self.write(f"{self.run()}.made({joined})")
+        return joined
+
+    def check_length(self, lengths: list[str], total: str) -> str:
+        total = self.keep(" + ".join([total, *lengths] if total else lengths))
+        self.write(f"if {total} > MAX_TEXT: raise memory_error(MAX_TEXT, {total})")
+        return total
+
+    def condition(self, node: Node) -> str:
+        """Write what computes `node` and return a Python expression that is True or False."""
+        value = self.value(node)
+        if isinstance(node, Logic | Not | IsNull | Between):
+            return value
+        return f"(({value}) if type({value}) is bool else truthy({value}))"
+
+    def choose(self, choices: tuple[tuple[Node, Node], ...], otherwise: Node | None) -> str:
+        """Evaluate tests one after the other until one holds; only its value, or `otherwise`, is evaluated."""
+        variable = self.variable()
+        opened = 0
+        for test, value in choices:
+            self.open_block(f"if {self.condition(test)}:", test.at)
+            self.write(f"{variable} = {self.value(value)}")
+            self.close_block()
+            self.open_block("else:", test.at)
+            opened += 1
+        self.write(f"{variable} = {'None' if otherwise is None else self.value(otherwise)}")
+        for _ in range(opened):
+            self.close_block()
+        return variable
+
+    def fallback(self, value: Node, otherwise: Node) -> str:
+        variable = self.keep(self.value(value))
+        self.open_block(f"if {variable} is None:", otherwise.at)
+        self.write(f"{variable} = {self.value(otherwise)}")
+        self.close_block()
+        return variable
+
+    def logic(self, parts: tuple[Node, ...], *, every: bool) -> str:
+        """PostHog evaluates all parts first, so a fault in a later one is never hidden by an earlier one."""
+        conditions = [self.keep(self.condition(part)) for part in parts]
+        return self.keep((" and " if every else " or ").join(conditions))
+
+    def binary(self, node: Binary) -> str:
+        operation = _OPERATIONS[node.operator]
+        if operation.partition("(r,")[1]:
+            self.run()
+        left = self.value(node.left)
+        return self.keep(operation.format(left, self.value(node.right)))
+
+    def between(self, node: Between) -> str:
+        value, low, high = self.value(node.value), self.value(node.low), self.value(node.high)
+        if node.negated:
+            return self.keep(f"less({value}, {low}) or greater({value}, {high})")
+        return self.keep(f"greater_or_equal({value}, {low}) and less_or_equal({value}, {high})")
+
+    def list_of(self, node: ListOf) -> str:
+        items = "".join(self.value(item) + ", " for item in node.items)
+        self.write(f"{self.run()}.allocate({8 * len(node.items) + 8})")
+        return self.keep(f"({items})" if node.fixed else f"[{items}]")
+
+    # ---- calls -------------------------------------------------------------------------------------
+
+    def call(self, node: Call) -> str:
+        if len(node.arguments) > MAX_ARGUMENTS:
+            raise Invalid("Too many arguments", position=node.at, hint=f"{MAX_ARGUMENTS} are the most.")
+        if isinstance(node.function, Name) and node.function.name not in self.parameters:
+            return self.library_call(node, node.function)
+        function = self.value(node.function)
+        arguments = [self.value(argument) for argument in node.arguments]
+        return self.keep(f"{self.run()}.call({', '.join([function, *arguments])})")
+
+    def library_call(self, node: Call, name: Name) -> str:
+        function = FUNCTIONS.get(name.name)
+        if function is None:
+            raise Invalid(self.unknown_function.format(name.name), position=name.at, hint=operations.nearest(name.name))
+        operations.check_arity(function, len(node.arguments), node.at)
+        if lazy := self.lazy_call(function, node.arguments):
+            return lazy
+        arguments = [self.value(argument) for argument in node.arguments]
+        self.names[f"f_{function.name}"] = function.run
+        self.write(f"{self.run()}.work(10)")
+        return self.keep(f"f_{function.name}({', '.join(['r', *arguments])})")
+
+    def lazy_call(self, function: Function, arguments: tuple[Node, ...]) -> str | None:
+        """Write those functions that evaluate only what they need, and the forms of operators; None for all others."""
+        match function.name:
+            case "if":
+                return self.choose(((arguments[0], arguments[1]),), arguments[2] if len(arguments) > 2 else None)
+            case "multiIf":
+                pairs = tuple(zip(arguments[0::2], arguments[1::2], strict=False))
+                return self.choose(pairs, arguments[-1] if len(arguments) % 2 else None)
+            case "ifNull":
+                return self.fallback(arguments[0], arguments[1])
+            case "and" | "or":
+                return self.logic(arguments, every=function.name == "and")
+        return None
+
+    def lambda_(self, node: Lambda) -> str:
+        outer = self.parameters
+        own = {name: self.variable() for name in node.parameters}
+        self.parameters = outer | own
+        function = self.variable()
+        self.open_block(f"def {function}(r, {', '.join(own.values())}):", node.at)
+        self.run()
+        self.write(f"return {self.value(node.body)}")
+        self.close_block()
+        self.parameters = outer
+        count = len(node.parameters)
+        return self.keep(f"Closure('lambda', {function}, {count}, {count})")

@@ -1,0 +1,176 @@
+"""What compiled code calls besides the library: access the slow way, arithmetic, and the operators that cost work."""
+
+import difflib
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from smspipe.hog import comparing
+from smspipe.hog.library import FUNCTIONS, Function
+from smspipe.hog.limits import CHARACTERS_A_STEP, Run
+from smspipe.hog.values import Closure, ErrorValue, HogError, double, to_number, whole
+from smspipe.model.errors import Invalid
+
+_KEYS: Final = frozenset({str, int, float, bool, type(None)})
+_NUMBERS: Final = frozenset({int, float})
+
+
+def root(globals_: Mapping[str, Any], name: str) -> Any:
+    """
+    Find a global, else a function of the library as a value.
+
+    Raises:
+        HogError: there is neither.
+    """
+    if name in globals_:
+        return globals_[name]
+    if function := FUNCTIONS.get(name):
+        return Closure(function.name, function.run, function.least, function.most)
+    raise HogError(f"Global variable not found: {name}")
+
+
+def chain(globals_: Mapping[str, Any], path: tuple[str, ...]) -> Any:
+    """
+    Walk from a global along `path`; null as soon as a step is missing.
+
+    Raises:
+        HogError: there is no such global.
+    """
+    if path[0] not in globals_:
+        raise HogError(f"Global variable not found: {'.'.join(path)}")
+    value = globals_[path[0]]
+    for name in path[1:]:
+        value = step(value, name)
+        if value is None:
+            return None
+    return value
+
+
+def step(value: Any, key: Any) -> Any:
+    """
+    Read `value[key]`: of an object by its key, of a list by its place from 1, or from -1 backwards; null if absent.
+
+    Raises:
+        HogError: the place 0 of a list.
+    """
+    kind = type(value)
+    if kind is dict:
+        return value.get(key) if type(key) in _KEYS else None
+    if kind is list or kind is tuple:
+        if key == "length":
+            return len(value)
+        if type(key) not in _NUMBERS:
+            return None
+        if key == 0:
+            raise HogError("Hog arrays start from index 1")
+        if not math.isfinite(key) or key != int(key):
+            return None
+        index = int(key) - 1 if key > 0 else len(value) + int(key)
+        return value[index] if 0 <= index < len(value) else None
+    if kind is ErrorValue:
+        return {"type": value.type, "message": value.message, "payload": value.payload}.get(key)
+    return None
+
+
+def dict_of(run: Run, entries: tuple[tuple[Any, Any], ...]) -> dict[Any, Any]:
+    """
+    Make an object.
+
+    Raises:
+        HogError: a key is neither text, a number, a boolean nor null.
+    """
+    run.allocate(16 * len(entries) + 8)
+    if any(type(key) not in _KEYS for key, _ in entries):
+        raise HogError("A key of an object must be text or a number.")
+    return dict(entries)
+
+
+def add(left: Any, right: Any) -> int | float:
+    """Add as numbers."""
+    return double(to_number(left) + to_number(right))
+
+
+def subtract(left: Any, right: Any) -> int | float:
+    """Subtract as numbers."""
+    return double(to_number(left) - to_number(right))
+
+
+def multiply(left: Any, right: Any) -> int | float:
+    """Multiply as numbers."""
+    one, other = double(to_number(left)), double(to_number(right))
+    return double(one * other)
+
+
+def divide(left: Any, right: Any) -> int | float:
+    """Divide as numbers; by zero it is infinite, zero by zero NaN."""
+    one, other = float(double(to_number(left))), float(double(to_number(right)))
+    if other == 0:
+        if one == 0 or math.isnan(one):
+            return math.nan
+        return math.copysign(math.inf, one) * math.copysign(1, other)
+    return whole(one / other)
+
+
+def modulo(left: Any, right: Any) -> int | float:
+    """Take the remainder, with the sign of the dividend."""
+    one, other = double(to_number(left)), double(to_number(right))
+    if other == 0 or math.isinf(one) or math.isnan(one) or math.isnan(other):
+        return math.nan
+    return whole(math.fmod(one, other))
+
+
+def like(run: Run, value: Any, pattern: Any) -> bool:
+    """Apply `like`."""
+    _count(run, value)
+    return comparing.like(value, pattern)
+
+
+def ilike(run: Run, value: Any, pattern: Any) -> bool:
+    """Apply `ilike`."""
+    _count(run, value)
+    return comparing.like(value, pattern, case_insensitive=True)
+
+
+def matches(run: Run, value: Any, expression: Any) -> bool:
+    """Apply `=~`."""
+    _count(run, value)
+    return comparing.matches(value, expression)
+
+
+def matches_any_case(run: Run, value: Any, expression: Any) -> bool:
+    """Apply `=~*`."""
+    _count(run, value)
+    return comparing.matches(value, expression, case_insensitive=True)
+
+
+def contained(run: Run, wanted: Any, container: Any) -> bool:
+    """Apply `in`."""
+    _count(run, container)
+    return comparing.hog_in(wanted, container)
+
+
+def _count(run: Run, value: Any) -> None:
+    """Count the work of looking through a text or a list."""
+    if type(value) is str:
+        run.work(1 + len(value) // CHARACTERS_A_STEP)
+    elif type(value) in (list, tuple):
+        run.work(1 + len(value))
+
+
+def check_arity(function: Function, count: int, at: int) -> None:
+    """
+    Check the number of arguments of a call.
+
+    Raises:
+        Invalid: too few or too many, in PostHog's words.
+    """
+    if count < function.least:
+        raise Invalid(f"Function {function.name} requires at least {function.least} arguments", position=at)
+    if function.most is not None and count > function.most:
+        raise Invalid(f"Function {function.name} requires at most {function.most} arguments", position=at)
+
+
+def nearest(name: str, names: Iterable[str] = FUNCTIONS) -> str | None:
+    """Suggest the function that was probably meant."""
+    close = difflib.get_close_matches(name[:40], names, n=1)
+    return f"Did you mean {close[0]}?" if close else None

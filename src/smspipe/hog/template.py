@@ -1,0 +1,90 @@
+"""The two things that this room makes: a template (text with holes) and an expression, ready to be called."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from smspipe.hog.compile import Compiled, compile_tree, find_paths
+from smspipe.hog.parse import parse_expression, parse_template
+from smspipe.hog.tree import Call, Node, children
+from smspipe.hog.values import HogError
+
+
+class Program:
+    """
+    A compiled source; call it with globals and the instant it takes for now.
+
+    `paths` are the chains of names it reads from the globals, as far as the source tells: `{event.properties.phone}`
+    reads ("event", "properties", "phone"). `constant` tells that its value depends on nothing.
+    """
+
+    __slots__ = ("_compiled", "constant", "paths", "source")
+
+    def __init__(self, source: str, tree: Node, compiled: Compiled) -> None:
+        self.source = source
+        self.paths = find_paths(tree)
+        self.constant = not self.paths and not _calls(tree)
+        self._compiled = compiled
+
+    def __call__(self, globals: Mapping[str, Any], now: datetime) -> Any:  # noqa: A002 (PostHog's word for them)
+        """
+        Evaluate.
+
+        Args:
+            globals: the roots by name; values are what JSON makes, and dates.
+            now: aware; what `now()` and `today()` yield.
+
+        Raises:
+            HogError: in one sentence, what went wrong.
+        """
+        try:
+            return self._compiled(globals, now)
+        except RecursionError as error:
+            raise HogError("Execution is nested too deeply.") from error
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.source!r})"
+
+
+class Template(Program):
+    """Text with holes. Its value is a string, except when all of the source is one hole: then the hole's value."""
+
+    __slots__ = ()
+
+
+class Expression(Program):
+    """A bare expression; its value may have any type."""
+
+    __slots__ = ()
+
+
+def compile_template(source: str) -> Template:
+    """
+    Compile text with expressions in single curly braces.
+
+    Raises:
+        Invalid: with `position`, the offset (code points) of the mistake, and a `hint` where one is known.
+    """
+    tree = parse_template(source)
+    return Template(source, tree, compile_tree(tree, "Unsupported function call: {}"))
+
+
+def compile_expression(source: str) -> Expression:
+    """
+    Compile a bare expression, such as a filter's: `properties.amount > 10`.
+
+    Raises:
+        Invalid: with `position`, the offset (code points) of the mistake, and a `hint` where one is known.
+    """
+    tree = parse_expression(source)
+    return Expression(source, tree, compile_tree(tree, "Hog function `{}` is not implemented"))
+
+
+def _calls(tree: Node) -> bool:
+    pending = [tree]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, Call):
+            return True
+        pending.extend(children(node))
+    return False
