@@ -35,6 +35,7 @@ _SERVICE = re.compile(r"MG[0-9a-fA-F]{32}")
 
 # Nobody writes a number in more characters; a longer text is not looked at.
 _LONGEST: Final = 64
+_TOO_BIG: Final = 10**15
 
 _NEEDS_PLUS: Final = "it does not begin with + and a country code, and no default country is set to read it in"
 
@@ -68,12 +69,10 @@ def find_recipient(value: Any, default_country: str | None) -> Recipient | Refus
             return _missing()
         case bool():
             return _invalid("it is true or false, not a number to send to")
-        case int():
-            text = str(value) if abs(value) < 10**15 else "9" * _LONGEST
-        case float() if value.is_integer() and abs(value) < 1e15:
+        case int() | float() if 0 < value < _TOO_BIG and value == int(value):
             text = str(int(value))
-        case float():
-            return _invalid("it is a fraction, not a phone number")
+        case int() | float():
+            return _invalid("no phone number is negative, a fraction or as large as that")
         case _:
             return _invalid("it is a list or an object, not one phone number")
     if not text or text.isspace() or text.strip() == "null":

@@ -78,7 +78,9 @@ def count_segments(body: str) -> Segments:
     units = utf16_units(body)
     if units <= _SINGLE[Encoding.UCS_2] or _stand_alone(body):
         return _sized(Encoding.UCS_2, units)
-    return Segments(encoding=Encoding.UCS_2, segments=_fill(_grapheme_sizes(body), _JOINED[Encoding.UCS_2]), units=units)
+    return Segments(
+        encoding=Encoding.UCS_2, segments=_fill(_grapheme_sizes(body), _JOINED[Encoding.UCS_2]), units=units
+    )
 
 
 def utf16_units(text: str) -> int:

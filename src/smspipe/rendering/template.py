@@ -11,19 +11,23 @@ from datetime import datetime
 from typing import Any, Final, assert_never
 
 from smspipe import hog
-from smspipe.hog.values import HogError, to_text
+from smspipe.hog import HogError, to_text
 from smspipe.model.destination import Templating, Text
 from smspipe.model.errors import Fault, Invalid
 from smspipe.rendering.globals import ROOTS
 
 Evaluate = Callable[[Mapping[str, Any], datetime], Any]
 
-_HINT_HOG: Final = "This field is written in Hog: put expressions in single braces, like {event.event}."
+_HINT_HOG: Final = (
+    "This field is written in Hog: put expressions in single braces, like {event.event}; double ones belong to Liquid."
+)
 _HINT_LIQUID: Final = (
-    "This field is written in Liquid: put expressions in double braces, like {{ event.event }};"
-    " for braces as text write {% raw %}{…}{% endraw %}."
+    "This field is written in Liquid: put expressions in double braces, like {{ event.event }}; single ones belong to"
+    " Hog. For braces that are text write {% raw %}{…}{% endraw %}."
 )
 
+# What looks like Liquid, also when it is not closed.
+_LIQUID_MARKS = re.compile(r"(?<!\\)(?:\{\{.*?(?:\}\}|\Z)|\{%.*?(?:%\}|\Z))", re.DOTALL)
 # What Liquid takes out of the text: blocks without expressions, tags and outputs.
 _LIQUID_PARTS = re.compile(
     r"\{%-?\s*(raw|comment)\b.*?\{%-?\s*end\1\s*-?%\}|\{\{.*?\}\}|\{%.*?%\}",
@@ -112,11 +116,11 @@ def _compile_hog(text: Text) -> CompiledText:
     try:
         template = hog.compile_template(text.source)
     except Invalid as error:
-        found = re.search(r"(?<!\\)\{[{%]", text.source)
-        if found is None:
-            raise
-        # `{{` alone proves nothing ({{'a': 1}} is an object), but where Hog fails it is what went wrong.
-        raise Invalid(str(error), position=found.start(), hint=_HINT_HOG) from error
+        # `{{` alone proves nothing ({{'a': 1}} is an object), but where Hog fails in it, it is what went wrong.
+        for mark in _LIQUID_MARKS.finditer(text.source):
+            if error.position is None or mark.start() <= error.position <= mark.end():
+                raise Invalid(str(error), position=mark.start(), hint=_HINT_HOG) from error
+        raise
     return CompiledText(
         template, field=text.field, roots={path[0] for path in template.paths}, constant=template.constant
     )
@@ -124,13 +128,11 @@ def _compile_hog(text: Text) -> CompiledText:
 
 def _compile_liquid(text: Text) -> CompiledText:
     # Its library takes 0.3 s to import, which no destination without Liquid should pay.
-    from smspipe.rendering import liquid  # noqa: PLC0415
+    from smspipe.rendering import liquid
 
     parts = _LIQUID_PARTS.sub(lambda part: " " * len(part[0]), text.source)
     if found := _HOG_EXPRESSION.search(parts):
-        raise Invalid(
-            "A Hog expression stands in a Liquid template.", position=found.start(), hint=_HINT_LIQUID
-        )
+        raise Invalid("A Hog expression stands in a Liquid template.", position=found.start(), hint=_HINT_LIQUID)
     template = liquid.parse(text.source)
 
     def evaluate(globals: Mapping[str, Any], now: datetime) -> str:  # noqa: A002 (the field's own word)

@@ -1,0 +1,321 @@
+"""Liquid as PostHog's templates are written in it."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smspipe.model.destination import Templating, Text
+from smspipe.model.errors import Invalid
+from smspipe.rendering import TemplateError, compile_text
+from smspipe.rendering.liquid_filters import FILTERS
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
+GLOBALS: dict[str, Any] = {
+    "event": {
+        "event": "signup",
+        "timestamp": "2026-01-02T03:04:05.678Z",
+        "properties": {
+            "whole": 2.0,
+            "half": 1.5,
+            "small": 1e-7,
+            "yes": True,
+            "no": False,
+            "none": None,
+            "text": "abc",
+            "list": [1, "a", None],
+            "object": {"a": 1, "b": [2.0]},
+            "items": [{"sku": "A1", "price": 3.0}, {"sku": "B2", "price": 1.5}],
+            "long": "x" * 900_000,
+        },
+    },
+    "person": {"name": "O'Brien & Co", "properties": {"phone": "+15005550009", "secret": "s3cret-value"}},
+}
+
+
+def rendered(source: str, **more: Any) -> str | None:
+    return compile_text(Text(source=source, templating=Templating.LIQUID)).text({**GLOBALS, **more}, NOW)
+
+
+def failed(source: str) -> str:
+    with pytest.raises(TemplateError) as caught:
+        rendered(source)
+    return str(caught.value)
+
+
+def refused(source: str) -> Invalid:
+    with pytest.raises(Invalid) as caught:
+        compile_text(Text(source=source, templating=Templating.LIQUID))
+    return caught.value
+
+
+def test_nothing_is_escaped() -> None:
+    assert rendered("Hi {{ person.name }}") == "Hi O'Brien & Co"
+    assert rendered("{{ person.name | raw }}") == "O'Brien & Co"
+    assert rendered("{{ person.name | escape }}") == "O&#39;Brien &amp; Co"
+
+
+@pytest.mark.parametrize(
+    "expression",
+    ["nothing", "event.nothing", "event.properties.nothing.deeper", "event.properties.none", "event.event.nothing"]
+    + ["nothing | upcase", "nothing | first", "nothing | date: '%Y'", "nothing | json", "nothing | join", "today"]
+    + ["event.properties.none | upcase", "event.properties.list[9]", "nothing | nothing", "nothing | truncate: 5"],
+)
+def test_missing_values_print_as_nothing(expression: str) -> None:
+    assert rendered(f"[{{{{ {expression} }}}}]") == "[]"
+
+
+def test_missing_values_take_the_default() -> None:
+    assert rendered("{{ nothing | default: 'friend' }}") == "friend"
+    assert rendered("{% if nothing %}a{% else %}b{% endif %}") == "b"
+    assert rendered("{% for item in nothing %}a{% endfor %}") == ""
+
+
+@pytest.mark.parametrize(
+    ("expression", "text"),
+    [
+        pytest.param("event.properties.whole", "2", id="whole number"),
+        pytest.param("event.properties.half", "1.5", id="fraction"),
+        pytest.param("event.properties.small", "1e-7", id="exponent"),
+        pytest.param("event.properties.yes", "true", id="boolean"),
+        pytest.param("event.properties.list", "1a", id="list"),
+        pytest.param("event.properties.object", "[object Object]", id="object"),
+        pytest.param("event.properties.object | json", '{"a":1,"b":[2]}', id="json"),
+        pytest.param("event.properties.object | jsonify", '{"a":1,"b":[2]}', id="jsonify"),
+        pytest.param("(1..3)", "123", id="range"),
+        pytest.param("now", "2026-01-02T03:04:05.678Z", id="now"),
+        pytest.param("event.properties.whole | append: '!'", "2!", id="whole number into a text filter"),
+        pytest.param("event.properties.yes | append: '!'", "true!", id="boolean into a text filter"),
+        pytest.param("'a' | append: event.properties.whole", "a2", id="whole number as an argument"),
+        pytest.param("person.name | escape | append: '<'", "O&#39;Brien &amp; Co<", id="escape ends with itself"),
+        pytest.param("person.name | no_such_filter: 1, a: 2", "O'Brien & Co", id="unknown filter"),
+    ],
+)
+def test_values_print_as_in_posthog(expression: str, text: str) -> None:
+    assert rendered(f"{{{{ {expression} }}}}") == text
+
+
+@pytest.mark.parametrize(
+    ("expression", "text"),
+    [
+        ("7 | divided_by: 2", "3.5"),
+        ("10 | divided_by: 2", "5"),
+        ("7 | divided_by: 2, true", "3"),
+        ("'1.5' | times: 2", "3"),
+        ("0.1 | plus: 0.5", "0.6"),
+        ("event.properties.whole | plus: 1", "3"),
+        ("5.456 | round: 2", "5.46"),
+        ("'12' | to_integer", "12"),
+        ("'Hello  big\n world' | normalize_whitespace", "Hello big world"),
+        ("'a b  c' | number_of_words", "3"),
+        ("'a,b,c' | split: ',' | array_to_sentence_string", "a, b, and c"),
+        ("'a,b' | split: ',' | array_to_sentence_string: 'or'", "a or b"),
+        ("'a,b' | split: ',' | push: 'c' | join: '-'", "a-b-c"),
+        ("'a,b' | split: ',' | unshift: 'c' | join: '-'", "c-a-b"),
+        ("'a,b,c' | split: ',' | pop | shift | join: '-'", "b"),
+        ("'a b&c/d' | cgi_escape", "a+b%26c%2Fd"),
+        ("'a b&c/d' | uri_escape", "a%20b&c/d"),
+        ("'Hello, World!' | slugify", "hello-world"),
+        ("'<a b=\"c\">' | xml_escape", "&lt;a b=&#34;c&#34;&gt;"),
+        ("'a' | sha256", "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb"),
+        ("event.properties.items | map: 'sku' | join: ', '", "A1, B2"),
+        ("event.properties.items | sum: 'price'", "4.5"),
+        ("event.properties.items | where: 'sku', 'B2' | first | json", '{"sku":"B2","price":1.5}'),
+    ],
+)
+def test_filters_do_as_in_posthog(expression: str, text: str) -> None:
+    assert rendered(f"{{{{ {expression} }}}}") == text
+
+
+@pytest.mark.parametrize(
+    ("expression", "text"),
+    [
+        ("now | date: '%Y-%m-%d %H:%M:%S'", "2026-01-02 03:04:05"),
+        ("'now' | date: '%Y'", "2026"),
+        ("event.timestamp | date: '%d %b, %-I %P'", "02 Jan, 3 am"),
+        ("event.timestamp | date: '%H:%M', 'America/New_York'", "22:04"),
+        ("event.timestamp | date: '%s.%L %-d%q 100%%'", "1767323045.678 2nd 100%"),
+        ("event.timestamp | date", "Friday, January 2, 2026 at 3:04 am +0000"),
+        ("1767323045 | date: '%F %T'", "2026-01-02 03:04:05"),
+        ("'1767323045' | date: '%F'", "2026-01-02"),
+        ("'2026-01-02' | date: '%A'", "Friday"),
+        ("'soon' | date: '%A'", "soon"),
+        ("event.properties.list | date: '%A'", "1a"),
+    ],
+)
+def test_dates_are_formatted_in_utc_by_the_time_that_is_told(expression: str, text: str) -> None:
+    assert rendered(f"{{{{ {expression} }}}}") == text
+
+
+def test_html_entities_inside_of_tags_are_decoded() -> None:
+    assert (
+        rendered("{% if event.properties.half &gt; 1 %}&gt;{{ &quot;a&quot; | append: &#x27;b&#x27; }}{% endif %}")
+        == "&gt;ab"
+    )
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("{% assign a = event.event | upcase %}{{ a }}", "SIGNUP"),
+        ("{% capture a %}{{ 1.0 }}{% endcapture %}{{ a }}", "1"),
+        ("{% for i in event.properties.items %}{{ forloop.index }}{{ i.sku }} {% endfor %}", "1A1 2B2 "),
+        ("{% for i in (1..9) %}{% if i == 3 %}{% break %}{% endif %}{{ i }}{% endfor %}", "12"),
+        ("{% case event.event %}{% when 'signup' %}a{% else %}b{% endcase %}", "a"),
+        ("{% unless event.properties.no %}a{% endunless %}", "a"),
+        ("{% echo event.properties.whole %}", "2"),
+        ("{% increment a %}{% increment a %}{% decrement b %}", "01-1"),
+        ("{% cycle 'a', 'b' %}{% cycle 'a', 'b' %}", "ab"),
+        ("a {%- comment %} b {% endcomment -%} c", "ac"),
+        ("{% liquid assign a = 1\necho a %}", "1"),
+        ("{% # note %}a", "a"),
+    ],
+)
+def test_tags_do_as_in_posthog(source: str, text: str) -> None:
+    assert rendered(source) == text
+
+
+@pytest.mark.parametrize(
+    ("source", "position"),
+    [
+        ("a {% nope %}", 5),
+        ("a {{ x", 2),
+        ("a {{ x | }}", 2),
+        ("a {% if x %} {{ x }}", 2),
+        ("{% if x %}{% if y %}{% endif %}", 0),
+        ("a {% if x == %}{% endif %}", 2),
+        ("{% if x %}{% endfor %}", 13),
+        ("{{ &quot;a&quot; }} {{ | }}", 23),
+        ("{% include 'x' %}", 3),
+        ("{% render 'x' %}", 3),
+        ("{% layout 'x' %}", 3),
+    ],
+)
+def test_a_mistake_is_refused_where_it_is(source: str, position: int) -> None:
+    assert refused(source).position == position
+
+
+def test_blocks_nested_too_deeply_are_refused() -> None:
+    assert "nest" in str(refused("{% if a %}" * 500 + "{% endif %}" * 500))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        pytest.param("{% for i in (1..100000000) %}x{% endfor %}", id="long loop"),
+        pytest.param("{% for i in (1..200) %}{% for j in (1..900) %}{% endfor %}{% endfor %}", id="nested loops"),
+        pytest.param("{% for i in (1..9000) %}{% endfor %}" * 20, id="loops one after the other"),
+        pytest.param("{% tablerow i in (1..100000000) %}x{% endtablerow %}", id="table"),
+        pytest.param("{{ (1..1000000000) | join }}", id="long range"),
+        pytest.param("{{ (1..1000000000) }}", id="printed range"),
+        pytest.param("{{ 'xxxxxxxxxx'" + " | replace: 'x', 'xxxxxxxxxx'" * 20 + " }}", id="replace upon replace"),
+        pytest.param("{{ event.properties.long | split: '' | size }}", id="long list"),
+        pytest.param("{% assign a = 'x' %}" + "{% assign a = a | append: a %}" * 40, id="doubled"),
+        pytest.param("{{ event.properties.long }}{{ event.properties.long }}", id="long output"),
+    ],
+)
+def test_a_template_that_would_take_long_or_grow_large_fails(source: str) -> None:
+    assert failed(source).endswith(".")
+
+
+def test_a_long_value_can_be_cut() -> None:
+    assert rendered("{{ event.properties.long | truncate: 5 }}") == "xx..."
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ person.properties.secret | to_integer }}",
+        "{{ person.properties.secret | divided_by: 2 }}",
+        "{{ 5 | divided_by: person.properties.secret }}",
+        "{{ now | date: '%F', person.properties.secret }}",
+        "{{ 'a' | truncate: person.properties.secret }}",
+        "{{ person.properties | sort: person.properties.secret | first | divided_by: person.properties.secret }}",
+    ],
+)
+def test_a_failure_shows_no_data(source: str) -> None:
+    assert "s3cret" not in failed(source)
+
+
+def test_running_a_template_changes_none_of_its_globals() -> None:
+    before = repr(GLOBALS)
+    rendered("{% assign event = 1 %}{{ event.properties.list | push: 5 | reverse | sort }}{% increment person %}")
+    assert repr(GLOBALS) == before
+
+
+PIECES = st.sampled_from(
+    [
+        "{{",
+        "}}",
+        "{%",
+        "%}",
+        "{",
+        "}",
+        " ",
+        "|",
+        ":",
+        "'",
+        "a",
+        "event",
+        ".properties",
+        ".list",
+        "[0]",
+        "1",
+        "2.5",
+        "if ",
+    ]
+    + [
+        "endif",
+        "for i in ",
+        "endfor",
+        "(1..3)",
+        "assign a = ",
+        "else",
+        "&quot;",
+        "&gt;",
+        "\n",
+        "-",
+        "nil",
+        "raw",
+        "endraw",
+    ]
+)
+VALUES = st.sampled_from(
+    ["nothing", "now", "1", "0", "-2.5", "'text'", "''", "nil", "true", "(1..3)", "event", "event.properties.list"]
+    + ["event.properties.object", "event.properties.items", "event.properties.whole", "1767323045", "'now'", "'%Y'"]
+)
+FILTER_NAMES = st.sampled_from(
+    sorted(
+        {*FILTERS, "abs", "append", "at_least", "base64_decode", "capitalize", "ceil", "compact", "concat", "default"}
+    )
+    + ["downcase", "escape", "find", "first", "floor", "has", "join", "last", "map", "minus", "modulo", "newline_to_br"]
+    + ["plus", "prepend", "reject", "remove", "replace", "reverse", "round", "size", "slice", "sort", "sort_natural"]
+    + ["split", "strip_html", "sum", "times", "truncate", "truncatewords", "uniq", "url_decode", "where", "unknown"]
+)
+APPLIED = st.tuples(FILTER_NAMES, st.lists(VALUES, max_size=3)).map(
+    lambda named: f" | {named[0]}" + (": " + ", ".join(named[1]) if named[1] else "")
+)
+
+
+@given(st.lists(PIECES, max_size=25).map("".join))
+def test_any_source_is_compiled_or_refused(source: str) -> None:
+    try:
+        text = rendered(source)
+    except Invalid as error:
+        assert error.position is None or 0 <= error.position <= len(source)  # noqa: PT017 (either way is fine)
+    except TemplateError as error:
+        assert str(error).endswith(".")  # noqa: PT017 (either way is fine)
+    else:
+        assert isinstance(text, str)
+
+
+@given(VALUES, st.lists(APPLIED, max_size=4).map("".join))
+def test_any_filter_on_any_value_gives_text_or_fails_in_a_sentence(value: str, applied: str) -> None:
+    try:
+        text = rendered(f"{{{{ {value}{applied} }}}}")
+    except TemplateError as error:
+        assert str(error).endswith(".")  # noqa: PT017 (either way is fine)
+    else:
+        assert isinstance(text, str)
