@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.pool import QueuePool
 
 from smspipe.db.types import metadata
-from smspipe.model.errors import Invalid, Temporary
+from smspipe.model.errors import Invalid, Permanent, Temporary
 
 SCHEMA = "0001"
 """The Alembic revision that the tables in the keepers' modules describe."""
@@ -121,11 +121,14 @@ def begin_write(connection: Connection) -> None:
     connection.begin()
 
 
-def as_fault(error: DBAPIError) -> Temporary:
+def as_fault(error: DBAPIError) -> Temporary | Permanent:
     """
     Turn a driver's error into one of ours, without the statement and its values.
 
     A full disk, a locked file and a lost server look alike to the caller: nothing was changed, the same may work later.
+    A broken rule of a table, or a statement that makes no sense, will never work.
     """
-    first_line = str(error.orig).splitlines()[0] if error.orig is not None else type(error).__name__
-    return Temporary(f"The database could not do it: {first_line}.")
+    words = str(error.orig).splitlines()[0] if error.orig is not None and str(error.orig) else type(error).__name__
+    if isinstance(error, IntegrityError | ProgrammingError | DataError):
+        return Permanent(f"The database refused it: {words}.")
+    return Temporary(f"The database could not do it: {words}.")

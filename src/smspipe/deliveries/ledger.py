@@ -187,6 +187,12 @@ def lose_sending(connection: Connection, now: datetime) -> int:
     return lost.rowcount
 
 
+def holding(connection: Connection) -> list[DestinationId]:
+    """Name the destinations that deliveries are held for."""
+    rows = connection.execute(select(deliveries.c.destination_id).where(deliveries.c.status == Status.HELD).distinct())
+    return [DestinationId(row.destination_id) for row in rows]
+
+
 def release(connection: Connection, destination: DestinationId, now: datetime) -> int:
     """Let go what is held for a destination, after what held it was mended; give how many."""
     freed = connection.execute(

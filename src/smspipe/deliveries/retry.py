@@ -10,8 +10,8 @@ def next_try(attempts: int, asked: timedelta | None, now: datetime, chance: floa
     """
     Choose the time of the next attempt.
 
-    The wait doubles with each attempt up to a minute, and is spread evenly from nothing to that ("full jitter"), so that
-    those that failed together do not come back together. What Twilio asked for is the least wait.
+    The wait doubles with each attempt up to a minute, and is spread evenly from nothing to that ("full jitter"), so
+    that those that failed together do not come back together. What Twilio asked for is the least wait.
 
     Args:
         attempts: how many were made, 1 or more.

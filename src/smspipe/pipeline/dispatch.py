@@ -45,6 +45,8 @@ class _Job(msgspec.Struct, kw_only=True):
     claimed: list[Delivery] = []
     asked: int = 0
     """Slots reserved for claiming."""
+    wakes: int = 0
+    """How often `wake` had been called when it was submitted: a later call is not answered by this trip."""
     next_due: datetime | None = None
     lost: int = 0
     """Settlements that found their delivery moved by someone else."""
@@ -83,6 +85,7 @@ class Dispatch:
         self._answers: deque[Settlement] = deque()
         self._submitted = False
         self._may_be_due = False
+        self._wakes = 0
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at: datetime | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -96,6 +99,7 @@ class Dispatch:
     def wake(self) -> None:
         """Say that something in the ledger may be due."""
         self._may_be_due = True
+        self._wakes += 1
         self._submit()
 
     def reserve(self, most: int) -> int:
@@ -125,7 +129,7 @@ class Dispatch:
             await asyncio.wait(self._tasks)
         while self._answers or self._submitted:
             self._submit()
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.01)  # the writer answers within a commit; this is the end of the process
 
     def _begin(self, delivery: Delivery) -> None:
         reached("dispatch.claimed")
@@ -208,12 +212,12 @@ class Dispatch:
         if self._submitted or not (self._answers or claim):
             return
         self._submitted = True
-        job = _Job(asked=self._free if claim else 0)
+        job = _Job(asked=self._free if claim else 0, wakes=self._wakes)
         self._free -= job.asked
         now = self._clock()
         try:
             self._writer.submit(
-                lambda connection: self._go(connection, job, now), lambda _, error: self._back(job, error)
+                lambda connection: self._go(connection, job, now), lambda _, fault: self._back(job, fault)
             )
         except Temporary:
             self._submitted = False
@@ -254,7 +258,7 @@ class Dispatch:
         for delivery in job.claimed:
             self._begin(delivery)
         if job.asked and len(job.claimed) < job.asked:
-            self._may_be_due = False
+            self._may_be_due = self._wakes != job.wakes
             self._wake_at(job.next_due)
         self._submit()
 

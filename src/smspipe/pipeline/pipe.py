@@ -1,0 +1,294 @@
+"""
+The pipe: accept, fan-out and dispatch on one machine, woken by one another.
+
+Nothing polls: a commit wakes fan-out, fan-out wakes dispatch, a timer wakes dispatch for the next retry. The events of
+a commit are handed to fan-out in memory, but memory is never their only place: after a crash, or when too much waits,
+fan-out reads them from the log behind its cursor.
+"""
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+import msgspec
+import structlog
+from sqlalchemy import Connection
+
+from smspipe import destinations, eventlog, persons
+from smspipe.capture import events_of
+from smspipe.db import Database, Writer
+from smspipe.deliveries import ledger, metrics
+from smspipe.destinations import Keyring
+from smspipe.model.destination import Destination
+from smspipe.model.errors import Fault, Temporary
+from smspipe.model.event import Event, Payload
+from smspipe.model.ids import DestinationId
+from smspipe.pipeline import fanout
+from smspipe.pipeline.accept import Accept, Then
+from smspipe.pipeline.dispatch import Dispatch
+from smspipe.pipeline.fanout import Done, Entry, metric_of
+from smspipe.pipeline.prepare import Plan, Site, prepare_all
+from smspipe.sending import Client
+from smspipe.telemetry import count, count_outcome, gauge
+
+log = structlog.get_logger("smspipe.pipe")
+
+_GROUP_EVENTS = 1000
+"""Events in one fan-out transaction, so that no commit waits long for another's group."""
+_READ_BYTES = 8 * 2**20
+_MEMORY_BYTES = 32 * 2**20
+"""Bodies handed over in memory; beyond it fan-out reads from the log."""
+_WAIT_AFTER_FAULT = 1.0
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """How much may wait where."""
+
+    accept_bytes: int = 64 * 2**20
+    """Bodies that wait for their commit."""
+    backlog_requests: int = 100_000
+    """Requests in the log that fan-out has not come to; beyond it capture answers 503."""
+    slots: int = 64
+    """Deliveries that may be SENDING at once."""
+
+
+class Pipe:
+    """One machine's pipeline. All of it belongs to the event loop, but for the jobs that it hands to the writer."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        writer: Writer,
+        client: Client,
+        keyring: Keyring,
+        site: Site,
+        clock: Callable[[], datetime],
+        limits: Limits,
+    ) -> None:
+        self._database = database
+        self._writer = writer
+        self._keyring = keyring
+        self._clock = clock
+        self._limits = limits
+        self._cache = persons.Cache()
+        self._entries: deque[tuple[int, Sequence[Event], int]] = deque()
+        self._entries_bytes = 0
+        self._position = 0
+        """How far fan-out has come."""
+        self._last = 0
+        """The newest position in the log."""
+        self._behind = True
+        self._fanning = False
+        self._fan_idle = asyncio.Event()
+        self._fan_idle.set()
+        self._careful_until = 0
+        """Up to this position requests are decided on one at a time, to find the one that cannot be."""
+        self._reloading = False
+        self._reload_again = False
+        self._metrics: Counter[tuple[DestinationId, str]] = Counter()
+        self._flush: asyncio.TimerHandle | None = None
+        self._ending = False
+        self.site = site
+        self.plan = Plan()
+        self.accept = Accept(writer, self._committed, most_bytes=limits.accept_bytes)
+        self.dispatch = Dispatch(
+            client=client,
+            writer=writer,
+            clock=clock,
+            plan=lambda: self.plan,
+            paused=lambda _: self.changed(),
+            slots=limits.slots,
+        )
+
+    async def start(self) -> None:
+        """Take up what the last run left: deliveries in doubt, destinations, events not looked at."""
+        self._position, self._last, lost = await asyncio.wrap_future(self._writer.run_job(self._take_up))
+        if lost:
+            log.warning("deliveries_unconfirmed", deliveries=lost, why="The last run ended while they were being sent.")
+        await self._reload()
+        self.dispatch.start()
+        self._fan_out()
+
+    async def stop(self) -> None:
+        """Finish what was begun: answers are written down, counts too; what waits, waits in the ledger and the log."""
+        self._ending = True
+        await self.dispatch.stop()
+        await self._fan_idle.wait()
+        await self.dispatch.stop()
+        if self._metrics:
+            await asyncio.wrap_future(self._writer.run_job(self._write_metrics(self._take_metrics())))
+
+    def offer(self, payload: Payload, events: Sequence[Event], then: Then) -> bool:
+        """Take a request for the log; False when too much waits, so that its answer must be 503."""
+        if self._ending or self._last - self._position > self._limits.backlog_requests:
+            return False
+        return self.accept.offer(payload, events, then)
+
+    def changed(self) -> None:
+        """Say that destinations changed: they are loaded and compiled anew, and what is mended is let go."""
+        if self._reloading:
+            self._reload_again = True
+            return
+        self._reloading = True
+        task = asyncio.get_running_loop().create_task(self._reload())
+        task.add_done_callback(self._reloaded)
+
+    async def reload(self) -> None:
+        """Load and compile the destinations now, and return when new events meet them."""
+        await self._reload()
+
+    def _reloaded(self, task: "asyncio.Task[None]") -> None:
+        self._reloading = False
+        if (error := task.exception()) is not None:
+            log.error("reload_failed", error=str(error))
+            asyncio.get_running_loop().call_later(_WAIT_AFTER_FAULT, self.changed)
+        elif self._reload_again:
+            self._reload_again = False
+            self.changed()
+
+    def _take_up(self, connection: Connection) -> tuple[int, int, int]:
+        lost = ledger.lose_sending(connection, self._clock())
+        return eventlog.position_of(connection, fanout.READER), eventlog.last_position(connection), lost
+
+    async def _reload(self) -> None:
+        loaded, freed = await asyncio.wrap_future(self._writer.run_job(self._load))
+        self.plan = prepare_all(loaded, self.site, _tell_broken)
+        if freed:
+            self.dispatch.wake()
+
+    def _load(self, connection: Connection) -> tuple[list[Destination], int]:
+        """Read the destinations that are on, and let go what was held for those that run."""
+        loaded = [each for each in destinations.load_all(connection, self._keyring) if each.enabled]
+        freed = 0
+        for destination in ledger.holding(connection):
+            if any(each.id == destination and each.paused is None for each in loaded):
+                freed += ledger.release(connection, destination, self._clock())
+        return loaded, freed
+
+    def _committed(self, requests: Sequence[tuple[int, Sequence[Event], int]]) -> None:
+        """Hand the requests of a commit to fan-out."""
+        if not requests:
+            return
+        self._last = requests[-1][0]
+        if not self._behind:
+            self._entries.extend(requests)
+            self._entries_bytes += sum(size for _, _, size in requests)
+            if self._entries_bytes > _MEMORY_BYTES:
+                self._behind = True
+                self._entries.clear()
+                self._entries_bytes = 0
+        self._fan_out()
+
+    def _fan_out(self) -> None:
+        """Decide on the next group, unless one is being decided on."""
+        gauge("smspipe_backlog_events", self._last - self._position)
+        if self._fanning or self._position >= self._last:
+            self._behind = self._behind and self._position < self._last
+            return
+        if self._ending and not self._entries:
+            return
+        entries: list[Entry] = []
+        events = 0
+        while self._entries and events < _GROUP_EVENTS:
+            position, batch, size = self._entries.popleft()
+            self._entries_bytes -= size
+            events += len(batch)
+            entries.append((position, batch))
+        self._fanning = True
+        self._fan_idle.clear()
+        reserved = self.dispatch.reserve(self._limits.slots)
+        plan = self.plan
+        one = self._position < self._careful_until
+        self._writer.submit(
+            lambda connection: self._run(connection, entries, plan, reserved, one=one),
+            lambda done, error: self._fanned(done, error, reserved),
+        )
+
+    def _run(self, connection: Connection, entries: list[Entry], plan: Plan, free: int, *, one: bool) -> Done:
+        """Fan out in the writer's thread; without entries, read them behind the cursor (`one`: only the next)."""
+        if not entries:
+            after = eventlog.position_of(connection, fanout.READER)
+            entries = [
+                (at, events_of(payload))
+                for at, payload in eventlog.read_after(connection, after, 0 if one else _READ_BYTES)
+            ]
+            if not entries:
+                return Done(position=after)
+        return fanout.run(connection, entries, plan, self._cache, self._clock(), free=free)
+
+    def _fanned(self, done: Done | None, error: BaseException | None, reserved: int) -> None:
+        self._fanning = False
+        self._fan_idle.set()
+        if error is not None or done is None:
+            self.dispatch.take((), reserved, waiting=0)
+            self._undone(error)
+            return
+        self._position = done.position
+        self.dispatch.take(done.sending, reserved, waiting=done.waiting)
+        for (destination, outcome, reason), n in done.outcomes.items():
+            if outcome != "pending":
+                count_outcome(destination, outcome, reason, n)
+            self._metrics[destination, metric_of(outcome, reason)] += n
+        if self._metrics and self._flush is None and not self._ending:
+            self._flush = asyncio.get_running_loop().call_later(1.0, self._flush_metrics)
+        self._fan_out()
+
+    def _undone(self, error: BaseException | None) -> None:
+        """
+        Begin again after a group that could not be decided on.
+
+        A database that cannot be written is asked again a second later. Anything else is a fault of ours that one of the
+        group's requests meets: they are taken one at a time, and the one that fails alone is passed over, loudly, so that
+        it does not stop all that come after it. It stays in the log.
+        """
+        # Profiles in memory may be ahead of those on disk, and what was handed over is behind the cursor no more.
+        self._cache.clear()
+        self._entries.clear()
+        self._entries_bytes = 0
+        self._behind = True
+        count("smspipe_faults_total")
+        log.error("fanout_failed", error=str(error), kind=type(error).__name__, after=self._position)
+        if isinstance(error, Temporary):
+            asyncio.get_running_loop().call_later(_WAIT_AFTER_FAULT, self._fan_out)
+        elif self._position >= self._careful_until:
+            self._careful_until = self._last
+            self._fan_out()
+        else:
+            self._fanning = True
+            self._writer.submit(self._pass_over, lambda done, fault: self._fanned(done, fault, 0))
+
+    def _pass_over(self, connection: Connection) -> Done:
+        position = eventlog.position_of(connection, fanout.READER) + 1
+        eventlog.move_cursor(connection, fanout.READER, position)
+        log.error(
+            "request_passed_over", position=position, why="Its events could not be decided on; see the fault before."
+        )
+        return Done(position=position)
+
+    def _flush_metrics(self) -> None:
+        self._flush = None
+        taken = self._take_metrics()
+
+        def then(_: None, error: BaseException | None) -> None:
+            if error is not None:
+                self._metrics.update(taken)
+
+        try:
+            self._writer.submit(self._write_metrics(taken), then)
+        except Temporary:
+            self._metrics.update(taken)
+
+    def _take_metrics(self) -> Counter[tuple[DestinationId, str]]:
+        taken, self._metrics = self._metrics, Counter()
+        return taken
+
+    def _write_metrics(self, taken: Counter[tuple[DestinationId, str]]) -> Callable[[Connection], None]:
+        now = self._clock()
+        return lambda connection: metrics.add(connection, taken, now)
+
+
+def _tell_broken(destination: Destination, fault: Fault) -> None:
+    count("smspipe_faults_total")
+    log.error("destination_does_not_compile", destination=destination.id, error=str(fault))
