@@ -43,8 +43,8 @@ _WORDS: Final[dict[str, float | bool]] = {"true": True, "false": False, "inf": f
 
 
 def unescape(text: str, quote: str = "") -> str:
-    """
-    Resolve the escapes of a string: `\\n`, `\\t` …, `\\\\`, `\\{`, and `quote` escaped or doubled.
+    r"""
+    Resolve the escapes of a string: `\n`, `\t` …, `\\`, `\{`, and `quote` escaped or doubled.
 
     Unknown escapes stay as they are, backslash included.
     """
@@ -52,9 +52,8 @@ def unescape(text: str, quote: str = "") -> str:
         return text
     known = _ESCAPES | {"{": "{"} | ({quote: quote} if quote else {})
     doubled = f"|{re.escape(quote)}{re.escape(quote)}" if quote else ""
-    return re.sub(
-        rf"\\(.){doubled}", lambda match: known.get(match[1], match[0]) if match[1] else quote, text, flags=re.DOTALL
-    )
+    escape = re.compile(rf"\\(.){doubled}", re.DOTALL)
+    return escape.sub(lambda match: known.get(match[1], match[0]) if match[1] else quote, text)
 
 
 class Builder:
@@ -189,7 +188,7 @@ class Builder:
 
     def negative(self, parts: Sequence[Any]) -> Node:
         token, part = parts
-        if isinstance(part, Constant) and type(part.value) in (int, float):
+        if isinstance(part, Constant) and isinstance(part.value, int | float) and type(part.value) is not bool:
             return Constant(at=token.start_pos, value=-part.value)
         return _binary(Constant(at=token.start_pos, value=0), token, part)
 

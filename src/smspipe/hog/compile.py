@@ -20,6 +20,7 @@ function, only literals through `repr`; all names are `NAMES` below and numbered
 built-in names of Python are absent; and the only attribute ever read is `get` of what JSON made.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -252,10 +253,8 @@ class _Compiler:
         raise TypeError(type(node))
 
     def constant(self, value: str | int | float | bool | None) -> str:
-        if isinstance(value, float) and (
-            value != value or value in (float("inf"), float("-inf"))
-        ):  # NaN differs from itself
-            return "NAN" if value != value else "INF" if value > 0 else "(-INF)"
+        if isinstance(value, float) and not math.isfinite(value):
+            return "NAN" if math.isnan(value) else "INF" if value > 0 else "(-INF)"
         return f"({value!r})" if isinstance(value, int | float) and value < 0 else repr(value)
 
     def access(self, node: Name | Member) -> str:

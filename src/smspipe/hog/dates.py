@@ -55,7 +55,7 @@ def epoch_seconds(value: datetime | date) -> int | float:
 
 
 def from_epoch_seconds(seconds: float, zone: tzinfo = UTC) -> datetime | None:
-    """Make the datetime so many seconds after the start of 1970, to the millisecond; None outside the years 1 to 9999."""
+    """Make the datetime `seconds` after the start of 1970, to the millisecond; None beyond the years 1 to 9999."""
     try:
         return (_EPOCH + timedelta(milliseconds=round(seconds * 1000))).astimezone(zone)
     except (ValueError, OverflowError):  # NaN, infinite, or too far away

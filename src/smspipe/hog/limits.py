@@ -85,9 +85,6 @@ class Run:
         self.calls += 1
         try:
             # A lambda called with fewer arguments finds null in the rest.
-            missing = function.least - count
-            return (
-                function.run(self, *arguments, *((None,) * missing)) if missing > 0 else function.run(self, *arguments)
-            )
+            return function.run(self, *arguments, *((None,) * (function.least - count)))
         finally:
             self.calls -= 1

@@ -16,7 +16,7 @@ from smspipe.hog.tree import Binary, Node, Operator, Text, children
 from smspipe.model.errors import Invalid
 
 if TYPE_CHECKING:
-    from lark import Lark, UnexpectedInput
+    from lark import Lark
 
 MAX_SOURCE_BYTES: Final = 100 * 1024
 """PostHog's own limit for code; no text message needs a longer template."""
@@ -64,7 +64,7 @@ def _parse(source: str, start: str) -> Any:
     from lark import UnexpectedInput
 
     try:
-        tree = _parser().parse(source, start=start)
+        tree: Any = _parser().parse(source, start=start)
     except UnexpectedInput as error:
         raise _syntax_error(source, error, start) from None
     _check(source, tree)
@@ -83,11 +83,11 @@ def _parser() -> "Lark":
     return Lark(grammar, parser="lalr", lexer="contextual", start=starts, transformer=Rules())
 
 
-def _syntax_error(source: str, error: "UnexpectedInput", start: str) -> Invalid:
+def _syntax_error(source: str, error: Any, start: str) -> Invalid:
     """Say in the words PostHog's users know what stands where it must not."""
     token = getattr(error, "token", None)
     at_end = error.pos_in_stream is None or (token is not None and token.type == "$END")
-    position = len(source) if at_end else min(error.pos_in_stream or 0, len(source))
+    position = len(source) if at_end else error.pos_in_stream
     word = _WORD.match(source, position)
     found = word.group() if word else "<EOF>"
     hint = None

@@ -51,7 +51,7 @@ class Name(Node, frozen=True, kw_only=True):
 
 
 class Member(Node, frozen=True, kw_only=True):
-    """One step into a value: `.a`, `['a']`, `.1`, `[1]`, `[expression]`, each also null-safe, which is the same here."""
+    """One step into a value: `.a`, `['a']`, `.1`, `[1]`, `[expression]`; all are null-safe, written so or not."""
 
     owner: Node
     key: Node

@@ -181,7 +181,7 @@ def format_date_time(run: Run, value: Any, pattern: Any, zone: Any = None) -> st
     if type(value) is InvalidDate:
         return "Invalid DateTime"
     moment = value if zone is None else _in_zone(value, _zone(zone))
-    if isinstance(moment, InvalidDate):
+    if not isinstance(moment, datetime):
         return "Invalid DateTime"
     run.work(len(pattern))
     return run.made(format_date(moment, pattern))

@@ -15,6 +15,7 @@ from smspipe.hog.limits import Run
 from smspipe.hog.values import HogError, js_text, to_string
 
 _URI_SAFE: Final = "!~*'()"
+_BASE64: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
 _HEX: Final = frozenset("0123456789abcdefABCDEF")
 
 
@@ -71,9 +72,7 @@ def base64_decode(run: Run, value: Any) -> str | None:
     if value is None:
         return None
     text = as_text(run, value).partition("=")[0].replace("-", "+").replace("_", "/")
-    kept = "".join(
-        character for character in text if character.isascii() and (character.isalnum() or character in "+/")
-    )
+    kept = "".join(character for character in text if character in _BASE64)
     kept = kept[: len(kept) - 1] if len(kept) % 4 == 1 else kept
     return run.made(base64.b64decode(kept + "=" * (-len(kept) % 4)).decode("utf-8", "replace"))
 

@@ -1,11 +1,12 @@
 """What a function of the library is, and the register of all of them."""
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
 Implementation = Callable[..., Any]
+Registered = TypeVar("Registered", bound=Implementation)
 
 
 class Function(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,10 +26,10 @@ FUNCTIONS: Final[dict[str, Function]] = {}
 """Filled by the modules of this package as they are imported."""
 
 
-def hog(name: str, least: int, most: int | None) -> Callable[[Implementation], Implementation]:
+def hog(name: str, least: int, most: int | None) -> Callable[[Registered], Registered]:
     """Register a function under its Hog name with the arguments it takes; several names may share one."""
 
-    def register(run: Implementation) -> Implementation:
+    def register(run: Registered) -> Registered:
         FUNCTIONS[name] = Function(name=name, run=run, least=least, most=most)
         return run
 

@@ -31,6 +31,10 @@ def _integer(digits: str) -> int | float:
     return double(int(digits)) if len(digits) <= _EXACT_DIGITS else float(digits)
 
 
+def _number(digits: str) -> int | float:
+    return whole(float(digits))
+
+
 def _refuse(name: str) -> NoReturn:
     raise ValueError(name)
 
@@ -46,16 +50,9 @@ def parse(run: Run, text: Any) -> Any:
     run.allocate(8 * len(source))
     run.work(len(source) // CHARACTERS_A_STEP)
     try:
-        return json.loads(
-            source, parse_int=_integer, parse_float=lambda digits: whole_or_float(float(digits)), parse_constant=_refuse
-        )
+        return json.loads(source, parse_int=_integer, parse_float=_number, parse_constant=_refuse)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
-
-
-def whole_or_float(value: float) -> int | float:
-    """Write 1.0 as 1, as a double prints."""
-    return whole(value) if math.isfinite(value) else value
 
 
 def _read(run: Run, value: Any) -> Any:

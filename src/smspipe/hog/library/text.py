@@ -220,7 +220,7 @@ def starts_with(_: Run, text: Any, prefix: Any) -> bool:
 
 @hog("splitByString", 2, 3)
 def split_by_string(run: Run, separator: Any, text: Any, most: Any = None) -> list[str]:
-    """Split at a separator, at every unit when it is empty; at most `most` parts, the rest dropped. Null has no parts."""
+    """Split at a separator, at every character when it is empty; `most` parts at most, the rest dropped."""
     if text is None:
         return []
     whole, between = as_text(run, text), js_text(separator)
