@@ -1,0 +1,15 @@
+"""Whether an event matches a destination's filter, and why not: pure, compiled once, asked for every event."""
+
+from smspipe.matching.match import FilterError, Matcher, compile_filter
+from smspipe.matching.read import read_action, read_filter, read_properties
+from smspipe.matching.tree import Mismatch
+
+__all__ = [
+    "FilterError",
+    "Matcher",
+    "Mismatch",
+    "compile_filter",
+    "read_action",
+    "read_filter",
+    "read_properties",
+]
