@@ -1,0 +1,20 @@
+"""Keeper of the destinations: what someone wrote down of which events become which texts, in all its versions."""
+
+from smspipe.destinations import integrations, registry, templates
+from smspipe.destinations.registry import Record, Version, load, load_all, pause
+from smspipe.destinations.revision import revision
+from smspipe.destinations.secrets import Keyring, generate_key
+
+__all__ = [
+    "Keyring",
+    "Record",
+    "Version",
+    "generate_key",
+    "integrations",
+    "load",
+    "load_all",
+    "pause",
+    "registry",
+    "revision",
+    "templates",
+]

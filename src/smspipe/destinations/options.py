@@ -1,0 +1,101 @@
+"""What a destination can say beyond PostHog's shape: the object under its key `smspipe`."""
+
+import difflib
+import re
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any, Final
+
+import msgspec
+
+from smspipe.model.errors import Invalid
+from smspipe.model.filter import Mode
+
+LONGEST_AGE_SECONDS: Final = 31_536_000
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """The options as values; what was left out has its default."""
+
+    truncate: bool = False
+    """Cut a text that is too long instead of refusing it."""
+    max_age: timedelta = timedelta(hours=24)
+    """An event older than this leads to no text."""
+    default_country: str | None = None
+    """ISO country that national numbers are read in."""
+    filter_mode: Mode = Mode.SANE
+    """How missing values compare in filters."""
+
+
+READ_ONLY: Final = ("version", "paused", "paused_at", "notes")
+"""Told under the same key when a destination is read; sent back, they are passed by."""
+
+
+def read_options(given: Any) -> tuple[dict[str, Any], Options]:
+    """
+    Read the `smspipe` object.
+
+    Returns:
+        What to keep of it in the document, and its meaning.
+
+    Raises:
+        Invalid: a key is unknown (the message names the nearest known one) or its value is not what it must be.
+    """
+    if given is None:
+        given = {}
+    if not isinstance(given, Mapping):
+        raise Invalid("smspipe must be an object.", field="smspipe")
+    kept: dict[str, Any] = {}
+    values: dict[str, Any] = {}
+    for key, value in given.items():
+        if key in READ_ONLY:
+            continue
+        if key not in _READERS:
+            raise _unknown(key)
+        if value is not None:
+            values[key] = _READERS[key](value)
+            kept[key] = value
+    return kept, Options(**values)
+
+
+def _unknown(key: str) -> Invalid:
+    near = difflib.get_close_matches(key, _READERS, n=1)
+    hint = f"Did you mean {near[0]!r}?" if near else f"There are {', '.join(_READERS)}."
+    return Invalid(f"There is no option {key!r}. {hint}", field=f"smspipe__{key}", hint=hint)
+
+
+def _read_truncate(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise Invalid("truncate must be true or false.", field="smspipe__truncate")
+    return value
+
+
+def _read_max_age(value: Any) -> timedelta:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= LONGEST_AGE_SECONDS:
+        raise Invalid(
+            f"max_age must be a whole number between 1 and {LONGEST_AGE_SECONDS} seconds.", field="smspipe__max_age"
+        )
+    return timedelta(seconds=value)
+
+
+def _read_country(value: Any) -> str:
+    if not isinstance(value, str) or not re.fullmatch("[A-Z]{2}", value):
+        raise Invalid(
+            "default_country must be an ISO country of two capital letters, such as US.",
+            field="smspipe__default_country",
+        )
+    return value
+
+
+def _read_mode(value: Any) -> Mode:
+    if value not in list(Mode):
+        raise Invalid('filter_mode must be "posthog" or "sane".', field="smspipe__filter_mode")
+    return Mode(value)
+
+
+_READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "truncate": _read_truncate,
+    "max_age": _read_max_age,
+    "default_country": _read_country,
+    "filter_mode": _read_mode,
+}

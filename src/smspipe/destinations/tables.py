@@ -1,0 +1,62 @@
+"""The registry's tables. A secret lies in one place only, encrypted: never in a document or a version."""
+
+from sqlalchemy import Boolean, Column, Index, Integer, Table, Text, UniqueConstraint
+
+from smspipe.db import Instant, Json, metadata
+
+destinations = Table(
+    "destinations",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("version", Integer, nullable=False),
+    # The document below is the truth; the columns from here to `deleted` repeat of it what is searched and sorted by.
+    Column("type", Text, nullable=False),
+    Column("template_id", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("deleted", Boolean, nullable=False),
+    Column("document", Json, nullable=False),
+    Column("secrets", Text),
+    Column("paused", Text),
+    Column("paused_at", Instant),
+    Column("created_at", Instant, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    Index("destinations_updated_at", "updated_at"),
+)
+
+destination_versions = Table(
+    "destination_versions",
+    metadata,
+    Column("destination_id", Text, primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("document", Json, nullable=False),
+    Column("changes", Json, nullable=False),
+)
+
+integrations = Table(
+    "integrations",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("kind", Text, nullable=False),
+    Column("integration_id", Text, nullable=False),
+    Column("config", Json, nullable=False),
+    Column("secrets", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    UniqueConstraint("kind", "integration_id"),
+    # An id once given is never given again: a destination may still name a deleted integration.
+    sqlite_autoincrement=True,
+)
+
+registry_revision = Table(
+    "registry_revision",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("number", Integer, nullable=False),
+)
+"""One row, counted up at every change, so that a running pipeline notices cheaply."""
