@@ -304,6 +304,6 @@ def _message(delivery: Delivery) -> Message:
         to=E164(delivery.to or ""),
         sender=delivery.sender or "",
         body=delivery.body or "",
-        encoding=Encoding(delivery.encoding),
+        encoding=Encoding(delivery.encoding or Encoding.GSM_7),
         segments=delivery.segments or 0,
     )

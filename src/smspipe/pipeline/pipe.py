@@ -239,9 +239,9 @@ class Pipe:
         """
         Begin again after a group that could not be decided on.
 
-        A database that cannot be written is asked again a second later. Anything else is a fault of ours that one of the
-        group's requests meets: they are taken one at a time, and the one that fails alone is passed over, loudly, so that
-        it does not stop all that come after it. It stays in the log.
+        A database that cannot be written is asked again a second later. Anything else is a fault of ours that one of
+        the group's requests meets: they are taken one at a time, and the one that fails alone is passed over, loudly,
+        so that it does not stop all that come after it. It stays in the log.
         """
         # Profiles in memory may be ahead of those on disk, and what was handed over is behind the cursor no more.
         self._cache.clear()

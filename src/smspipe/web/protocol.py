@@ -73,17 +73,18 @@ class CaptureProtocol(HttpToolsProtocol):
             return
         incoming = Incoming(
             method=self.parser.get_method().decode("ascii"),
-            path=path.decode("ascii", "replace"),
-            query=query.decode("ascii", "replace"),
+            path=path.decode("latin-1"),
+            query=query,
             headers=dict(self.headers),
             ip=self.client[0] if self.client else None,
         )
         keep_alive = self.parser.get_http_version() != "1.0" and self.parser.should_keep_alive()
-        before, self.cycle = self.cycle, CaptureCycle(incoming, limit, keep_alive=keep_alive)  # type: ignore[assignment]
-        cycle: CaptureCycle = self.cycle  # type: ignore[assignment]
+        before: Any = self.cycle
+        cycle: Any = CaptureCycle(incoming, limit, keep_alive=keep_alive)
+        self.cycle = cycle
         if before is not None and not before.response_complete:
             self.flow.pause_reading()
-            self.pipeline.appendleft((cycle, self.app))  # type: ignore[arg-type]  # taken out again by _start_asgi_task
+            self.pipeline.appendleft((cycle, self.app))  # taken out again by _start_asgi_task
             return
         cycle.started = True
         length = incoming.headers.get(b"content-length", b"0")
@@ -94,7 +95,7 @@ class CaptureProtocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """Collect a capture's body, up to its limit."""
-        cycle = self.cycle
+        cycle: Any = self.cycle
         if not isinstance(cycle, CaptureCycle):
             super().on_body(body)
             return
@@ -112,7 +113,7 @@ class CaptureProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Hand a whole capture to the door."""
-        cycle = self.cycle
+        cycle: Any = self.cycle
         if not isinstance(cycle, CaptureCycle):
             super().on_message_complete()
             return

@@ -1,0 +1,3 @@
+from smspipe.cli.main import run
+
+run()

@@ -1,0 +1,290 @@
+"""
+Settings: read once, from the environment and `smspipe.toml`, and from then on only handed on.
+
+The environment comes before the file, the command line before both. Nothing else reads the environment.
+"""
+
+import difflib
+import os
+import secrets
+import tomllib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import msgspec
+
+from smspipe.model.destination import Secret
+from smspipe.model.errors import Invalid
+
+PREFIX: Final = "SMSPIPE_"
+KEYS_FILE: Final = "keys.toml"
+
+
+class Setting(msgspec.Struct, frozen=True, kw_only=True):
+    """One setting as the reference, `doctor` and the loader know it."""
+
+    name: str
+    """Lower case; `SMSPIPE_` and upper case in the environment."""
+    default: str | None
+    meaning: str
+    """What it is, its unit, and what leaving it out means."""
+    secret: bool = False
+
+
+SETTINGS: Final = (
+    Setting(name="data", default="./smspipe-data", meaning="Folder of the embedded database and the keys."),
+    Setting(
+        name="database_url",
+        default=None,
+        meaning="Address of the database. Without it, SQLite in the data folder.",
+    ),
+    Setting(
+        name="nats_url",
+        default=None,
+        meaning="Address of a NATS cluster for the event log. Without it, the log is a table. Not in this version.",
+    ),
+    Setting(
+        name="secret_key",
+        default=None,
+        secret=True,
+        meaning="Keys for the secrets at rest, comma-separated, newest first. Made at first start.",
+    ),
+    Setting(
+        name="project_token",
+        default=None,
+        meaning="Write-only token that SDKs send events with (`phc_…`). Made at first start.",
+    ),
+    Setting(
+        name="api_key",
+        default=None,
+        secret=True,
+        meaning="Key for the API and the page (`phx_…`). Made at first start.",
+    ),
+    Setting(
+        name="public_url",
+        default=None,
+        meaning="Address where Twilio reaches this service. Without it, Twilio is not asked for status callbacks.",
+    ),
+    Setting(
+        name="twilio_api_url",
+        default="https://api.twilio.com",
+        meaning="Address of Twilio's API: another region, or a test double. `--sandbox` sets it to the sandbox.",
+    ),
+    Setting(
+        name="default_country",
+        default=None,
+        meaning="ISO country that national phone numbers are read in. Without it, they must be international.",
+    ),
+    Setting(
+        name="twilio_connections",
+        default="32",
+        meaning="Most requests to Twilio at once; Twilio limits them per account.",
+    ),
+    Setting(name="log_level", default="info", meaning="`debug`, `info`, `warning` or `error`."),
+    Setting(
+        name="crash_at",
+        default=None,
+        meaning="For tests: a step of the pipeline at which the process kills itself, `step:n` for its n-th time.",
+    ),
+)
+_BY_NAME: Final = {setting.name: setting for setting in SETTINGS}
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """A setting's value and where it came from, for `doctor`."""
+
+    setting: Setting
+    value: str | None
+    source: str
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """All settings, checked."""
+
+    data: Path
+    database_url: str
+    secret_key: Secret
+    project_token: str
+    api_key: Secret
+    public_url: str | None
+    twilio_api_url: str
+    default_country: str | None
+    twilio_connections: int
+    log_level: str
+    crash_at: str
+    first_start: bool
+    """The keys were made just now: the API key is to be shown once."""
+
+
+def find(
+    environment: Mapping[str, str] | None = None,
+    given: Mapping[str, str | None] | None = None,
+    folder: Path | None = None,
+) -> dict[str, Found]:
+    """
+    Find every setting: on the command line (`given`), in the environment, in `folder`'s `smspipe.toml`, or its default.
+
+    Raises:
+        Invalid: the file cannot be read, or holds a setting that there is not.
+    """
+    environment = os.environ if environment is None else environment
+    file = (folder or Path.cwd()) / "smspipe.toml"
+    from_file = _read_toml(file) if file.exists() else {}
+    found = {}
+    for setting in SETTINGS:
+        variable = PREFIX + setting.name.upper()
+        if given and given.get(setting.name) is not None:
+            value, source = given[setting.name], "command line"
+        elif environment.get(variable):
+            value, source = environment[variable], variable
+        elif setting.name in from_file:
+            value, source = from_file[setting.name], str(file)
+        else:
+            value, source = setting.default, "default"
+        found[setting.name] = Found(setting=setting, value=value, source=source)
+    return found
+
+
+def _read_toml(path: Path) -> dict[str, str]:
+    try:
+        document = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise Invalid(f"{path} cannot be read: {error}.", field=str(path)) from error
+    flat: dict[str, Any] = {}
+    for key, value in document.items():
+        flat.update(value if isinstance(value, dict) else {key: value})
+    for key in flat:
+        if key not in _BY_NAME:
+            near = difflib.get_close_matches(key, _BY_NAME, 1)
+            hint = f"Did you mean {near[0]!r}?" if near else f"There are {', '.join(_BY_NAME)}."
+            raise Invalid(f"{path} sets {key!r}, which is no setting. {hint}", field=key, hint=hint)
+    return {key: str(value) for key, value in flat.items()}
+
+
+def load(found: Mapping[str, Found], *, make_keys: bool = True) -> Config:
+    """
+    Check the settings, and make the keys that are missing.
+
+    Args:
+        found: what `find` gave.
+        make_keys: write new keys to the data folder where there are none; otherwise say that there are none.
+
+    Raises:
+        Invalid: a setting makes no sense; the message says which, and what would be right.
+    """
+    value = {name: each.value for name, each in found.items()}
+    if value["nats_url"]:
+        raise Invalid(
+            "SMSPIPE_NATS_URL is set, but this version keeps its event log in the database.",
+            field="nats_url",
+            hint="Leave it out.",
+        )
+    data = Path(value["data"] or ".").expanduser()
+    keys, first_start = _read_keys(data, value, make_keys=make_keys)
+    database_url = value["database_url"] or f"sqlite:///{data.resolve() / 'smspipe.db'}"
+    level = (value["log_level"] or "info").lower()
+    if level not in ("debug", "info", "warning", "error"):
+        raise _wrong("log_level", "use debug, info, warning or error")
+    return Config(
+        data=data,
+        database_url=database_url,
+        secret_key=Secret(keys["secret_key"]),
+        project_token=keys["project_token"],
+        api_key=Secret(keys["api_key"]),
+        public_url=_check_url(value, "public_url"),
+        twilio_api_url=_check_url(value, "twilio_api_url") or "https://api.twilio.com",
+        default_country=_check_country(value["default_country"]),
+        twilio_connections=_check_number(value, "twilio_connections", 1, 500),
+        log_level=level,
+        crash_at=value["crash_at"] or "",
+        first_start=first_start,
+    )
+
+
+def _wrong(name: str, hint: str) -> Invalid:
+    return Invalid(f"{PREFIX}{name.upper()} makes no sense: {hint}.", field=name, hint=hint)
+
+
+def _check_url(value: Mapping[str, str | None], name: str) -> str | None:
+    given = value[name]
+    if not given:
+        return None
+    parts = urlsplit(given)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise _wrong(name, "use an address such as https://sms.example.com")
+    return given.rstrip("/")
+
+
+def _check_country(given: str | None) -> str | None:
+    if not given:
+        return None
+    if len(given) != 2 or not given.isascii() or not given.isalpha():
+        raise _wrong("default_country", "use an ISO country of two letters, such as US")
+    return given.upper()
+
+
+def _check_number(value: Mapping[str, str | None], name: str, least: int, most: int) -> int:
+    given = value[name] or ""
+    if not given.isdigit() or not least <= int(given) <= most:
+        raise _wrong(name, f"use a whole number from {least} to {most}")
+    return int(given)
+
+
+def _read_keys(data: Path, value: Mapping[str, str | None], *, make_keys: bool) -> tuple[dict[str, str], bool]:
+    """Take each key from the settings, else from the data folder, else make it; tell whether the API key is new."""
+    file = data / KEYS_FILE
+    try:
+        stored = (
+            {key: str(each) for key, each in tomllib.loads(file.read_text("utf-8")).items()} if file.exists() else {}
+        )
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise Invalid(f"The keys in {file} cannot be read: {error}.", field="data") from error
+    made = {}
+    keys = {}
+    for name, make in _MAKERS.items():
+        key = value[name] or stored.get(name)
+        if key is None:
+            if not make_keys:
+                raise Invalid(
+                    f"There is no {name.replace('_', ' ')} in {file} or in {PREFIX}{name.upper()}.",
+                    field=name,
+                    hint="Start the service once with `smspipe serve`, or point --data at its folder.",
+                )
+            key = made[name] = make()
+        keys[name] = key
+    if made:
+        _write_keys(file, stored | made)
+    if (
+        not keys["project_token"].isascii()
+        or len(keys["project_token"]) > 64
+        or keys["project_token"].startswith("phx_")
+    ):
+        raise _wrong("project_token", "use up to 64 ASCII characters, such as phc_ and 43 letters")
+    return keys, "api_key" in made
+
+
+_MAKERS: Final[Mapping[str, Callable[[], str]]] = {
+    "secret_key": lambda: secrets.token_urlsafe(48),
+    "project_token": lambda: "phc_" + _letters(43),
+    "api_key": lambda: "phx_" + _letters(43),
+}
+
+
+def _letters(n: int) -> str:
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+    return "".join(secrets.choice(alphabet) for _ in range(n))
+
+
+def _write_keys(file: Path, keys: Mapping[str, str]) -> None:
+    """Write the keys so that nobody else can read them, and so that a crash leaves the old file or the new one."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    fresh = file.with_suffix(".new")
+    fresh.unlink(missing_ok=True)
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as out:
+        out.write("# Keys of this installation. Whoever has them can read its secrets and send in its name.\n")
+        out.writelines(f'{name} = "{key}"\n' for name, key in keys.items())
+        out.flush()
+        os.fsync(out.fileno())
+    fresh.replace(file)

@@ -1,0 +1,177 @@
+"""
+The door for captures: reads a request, offers it to the pipeline, and answers when it is on disk.
+
+Everything that is not decided by bytes alone (the clock, the project's token, the pipeline) meets capture here.
+"""
+
+import hmac
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+
+from smspipe import capture
+from smspipe.capture import BODY_LIMITS, CaptureRequest, Refused, door_of
+from smspipe.model.destination import Secret
+from smspipe.model.event import Door, Event, Payload
+from smspipe.telemetry import count
+
+Answer = tuple[int, Iterable[tuple[bytes, bytes]], bytes]
+"""Status, headers without the length, body."""
+
+_EXTRA_LIMIT = 2 * 2**20
+_EXTRAS = (b"/flags", b"/decide", b"/array/", b"/i/", b"/s/", b"/api/surveys", b"/api/web_experiments",
+           b"/api/product_tours")  # fmt: skip
+"""Beginnings of the paths, besides the doors, that SDKs ask at."""
+
+
+class Incoming(msgspec.Struct, frozen=True, kw_only=True):
+    """A request's head, as the protocol saw it. Header names are lower case."""
+
+    method: str
+    path: str
+    query: bytes
+    headers: Mapping[bytes, bytes]
+    ip: str | None
+
+    def header(self, name: bytes) -> str | None:
+        """Give a header as text, None if it is not there."""
+        value = self.headers.get(name)
+        return None if value is None else value.decode("latin-1")
+
+
+class Offer(Protocol):
+    """The pipeline's way in."""
+
+    def __call__(self, payload: Payload, events: Sequence[Event], then: Callable[[bool], None]) -> bool:
+        """Take a request and promise to call `then(on_disk)`; False, and no promise, when too much waits already."""
+
+
+class CaptureDoor:
+    """The one door for all capture routes, and for the small questions that SDKs ask."""
+
+    def __init__(self, *, offer: Offer, clock: Callable[[], datetime], token: str, hook_keys: Sequence[Secret]) -> None:
+        """
+        Open the door.
+
+        Args:
+            offer: the pipeline's way in.
+            clock: what time it is.
+            token: the project's token.
+            hook_keys: any one of them opens `/hooks/posthog`.
+        """
+        self._offer = offer
+        self._clock = clock
+        self._token = token
+        self._hook_keys = [key.reveal().encode() for key in hook_keys]
+        self._limits: dict[bytes, int] = {}
+
+    def limit_of(self, path: bytes) -> int | None:
+        """Give the most bytes that a body at `path` may have; None when the path is none of ours."""
+        limit = self._limits.get(path)
+        if limit is not None:
+            return limit
+        door = door_of(path.decode("latin-1"))
+        if door is not None:
+            self._limits[path] = BODY_LIMITS[door]
+            return BODY_LIMITS[door]
+        return _EXTRA_LIMIT if path.startswith(_EXTRAS) else None
+
+    def too_large(self, incoming: Incoming, limit: int) -> Answer:
+        """Answer a request whose body is over `limit`."""
+        door = door_of(incoming.path) or Door.CAPTURE
+        refused = Refused(
+            413,
+            f"maximum event size exceeded: a body of more than {limit} bytes",
+            tag="payload_too_large",
+            as_json=door is Door.V1,
+        )
+        return self._refuse(incoming, refused)
+
+    def enter(self, incoming: Incoming, body: bytes, later: Callable[[Answer], None]) -> Answer | None:
+        """
+        Answer a whole request: at once, or (None) by `later` when it is on disk.
+
+        Bad input of any kind is a 4xx with a sentence; when too much waits, or the disk is full, it is a 503.
+        """
+        door = door_of(incoming.path)
+        if incoming.method == "OPTIONS":
+            return self._answer(incoming, capture.preflight())
+        if door is None:
+            found = capture.extras(incoming.method, incoming.path)
+            return self._answer(
+                incoming, found or capture.Answer(status=404, body=b"not found", content_type="text/plain")
+            )
+        if door is Door.HOOK and not self._opens_hook(incoming):
+            return 401, _JSON, b'{"detail":"The hook\'s key is missing or wrong: send it as Authorization: Bearer."}'
+        try:
+            accepted = capture.read(
+                self._request(incoming, door, body), door, self._clock(), os.urandom(8), self._token
+            )
+        except Refused as refused:
+            count("smspipe_requests_refused_total")
+            return self._refuse(incoming, refused)
+        if not accepted.events:
+            return self._answer(incoming, capture.success(accepted))
+
+        def then(on_disk: bool) -> None:
+            if on_disk:
+                later(self._answer(incoming, capture.success(accepted)))
+            else:
+                later(self._refuse(incoming, capture.overloaded(door)))
+
+        if not self._offer(accepted.payload, accepted.events, then):
+            count("smspipe_requests_deferred_total")
+            return self._refuse(incoming, capture.overloaded(door))
+        return None
+
+    def _request(self, incoming: Incoming, door: Door, body: bytes) -> CaptureRequest:
+        header = incoming.header
+        if door is not Door.V1:
+            return CaptureRequest(
+                method=incoming.method,
+                path=incoming.path,
+                query=incoming.query,
+                content_type=header(b"content-type"),
+                content_encoding=header(b"content-encoding"),
+                body=body,
+                ip=incoming.ip,
+            )
+        return CaptureRequest(
+            method=incoming.method,
+            path=incoming.path,
+            query=incoming.query,
+            content_type=header(b"content-type"),
+            content_encoding=header(b"content-encoding"),
+            authorization=header(b"authorization"),
+            sdk_info=header(b"posthog-sdk-info"),
+            attempt=header(b"posthog-attempt"),
+            request_id=header(b"posthog-request-id"),
+            request_timestamp=header(b"posthog-request-timestamp"),
+            body=body,
+            ip=incoming.ip,
+        )
+
+    def _opens_hook(self, incoming: Incoming) -> bool:
+        kind, _, key = (incoming.headers.get(b"authorization") or b"").partition(b" ")
+        # every key is compared, so that the time does not tell which one was close
+        matches = [hmac.compare_digest(key.strip(), known) for known in self._hook_keys]
+        return kind.lower() == b"bearer" and any(matches)
+
+    def _refuse(self, incoming: Incoming, refused: Refused) -> Answer:
+        return self._answer(incoming, refused.answer)
+
+    def _answer(self, incoming: Incoming, answer: capture.Answer) -> Answer:
+        headers: list[tuple[bytes, bytes]] = []
+        if answer.content_type is not None:
+            headers.append((b"content-type", answer.content_type.encode()))
+        headers.extend((name.encode(), value.encode()) for name, value in answer.headers)
+        if b"origin" in incoming.headers:
+            allowed = capture.cors(incoming.header(b"origin"), incoming.header(b"access-control-request-headers"))
+            headers.extend((name.encode(), value.encode("latin-1", "replace")) for name, value in allowed)
+        return answer.status, headers, answer.body
+
+
+_JSON = ((b"content-type", b"application/json"),)

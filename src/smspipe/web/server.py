@@ -1,0 +1,82 @@
+"""The HTTP server: uvicorn with our capture protocol, started and ended by us."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import uvicorn
+
+from smspipe.model.errors import Invalid
+from smspipe.web.capture import CaptureDoor
+from smspipe.web.protocol import protocol_with
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server, which says when it takes requests."""
+
+    def __init__(self, config: uvicorn.Config, listening: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._listening = listening
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to take requests, and say so."""
+        await super().startup(sockets)
+        if self.started and not self.should_exit:
+            self._listening()
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """
+    Take an address before anything else is built, so that everyone can be told the port.
+
+    Raises:
+        Invalid: the address is taken, or not this machine's.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+    except OSError as error:
+        bound.close()
+        raise Invalid(
+            f"Port {port} of {host} cannot be used: {error.strerror}.",
+            field="port",
+            hint="Stop what uses it, or choose another with --port.",
+        ) from error
+    return bound
+
+
+def make_server(app: Any, door: CaptureDoor, *, listening: Callable[[], None]) -> Server:
+    """
+    Prepare a server; `await server.serve(sockets=[bind(…)])` runs it until SIGTERM or SIGINT.
+
+    Args:
+        app: the ASGI application for everything that is not capture.
+        door: the capture door.
+        listening: told once requests are taken.
+    """
+    config = uvicorn.Config(
+        app,
+        http=protocol_with(door),
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=10,
+        backlog=2048,
+    )
+    return Server(config, listening)
+
+
+def run(main: Callable[[], Any]) -> Any:
+    """Run an async function on uvloop."""
+    import uvloop
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(main())
