@@ -60,6 +60,6 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     """When the last attempt's request was written down as leaving."""
     settled_at: datetime | None = None
     """When the last answer about it came, or the decision against it."""
+    steps: tuple[Step, ...] = ()
     cooldown_key: str | None = None
     """The cooldown window that it holds a place in (a hash), to be given back if nothing was sent."""
-    steps: tuple[Step, ...] = ()
