@@ -123,7 +123,7 @@ async def found_town(**server_options: Any) -> AsyncIterator[Town]:
             await sandbox.close()
 
 
-@pytest.fixture
-async def town() -> AsyncIterator[Town]:
+@pytest.fixture(name="town")
+async def running_town() -> AsyncIterator[Town]:
     async with found_town() as town:
         yield town

@@ -140,7 +140,7 @@ def test_the_schedule_s_window_includes_its_ends(ahead: timedelta) -> None:
 
 
 OWN = {"own_numbers": frozenset({"+14155550100", "777777"})}
-SERVICES = {"messaging_services": {"MG" + "a" * 32: []}}
+SERVICES: dict[str, object] = {"messaging_services": {"MG" + "a" * 32: []}}
 BY_SETTING = {
     "a sender that is not the account's": ({"From": "+14155550199"}, OWN, 21659),
     "a short code that is not the account's": ({"From": "12345"}, OWN, 21659),

@@ -41,14 +41,16 @@ def test_known_requests_get_their_known_signatures(url: str, fields: Any, algori
     assert sign(url, fields, "12345", algorithm) == signature
 
 
-@given(st.lists(st.tuples(st.text("AZaz ü😀", max_size=3), st.text(max_size=5)), max_size=8), st.booleans())
+@given(
+    st.lists(st.tuples(st.text("AZaz ü😀", max_size=3), st.text(st.characters(codec="utf-8"), max_size=5)), max_size=8),
+    st.booleans(),
+)
 def test_twilio_s_own_validator_accepts_every_form_that_is_signed(fields: list[tuple[str, str]], modern: bool) -> None:
     algorithm = "HMAC_SHA256" if modern else "HMAC_SHA1"
-    plain = [tuple(text.encode("utf-8", "ignore").decode() for text in pair) for pair in fields]
-    signature = sign(URL, [(name, value) for name, value in plain], "12345", algorithm)
+    signature = sign(URL, fields, "12345", algorithm)
 
-    assert RequestValidator("12345").validate(URL, MultiDict(plain), signature, algorithm)
-    assert not RequestValidator("54321").validate(URL, MultiDict(plain), signature, algorithm)
+    assert RequestValidator("12345").validate(URL, MultiDict(fields), signature, algorithm)
+    assert not RequestValidator("54321").validate(URL, MultiDict(fields), signature, algorithm)
 
 
 def test_a_shared_key_signs_in_place_of_the_token_and_says_so() -> None:

@@ -9,6 +9,18 @@ from typing import Any
 import uvicorn
 
 
+class _Server(uvicorn.Server):
+    """uvicorn, told to stop instead of looking ten times a second whether it should."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.stopping = asyncio.Event()
+
+    async def main_loop(self) -> None:
+        await self.on_tick(0)
+        await self.stopping.wait()
+
+
 @asynccontextmanager
 async def serve(application: Any, **options: Any) -> AsyncIterator[str]:
     """
@@ -21,10 +33,11 @@ async def serve(application: Any, **options: Any) -> AsyncIterator[str]:
     Yields:
         The server's base URL, without a slash at the end.
     """
-    with socket.socket() as listening:
+    # Without the protocol's number asyncio leaves Nagle's algorithm on: 40 ms more for every answer of two writes.
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listening:
         listening.bind(("127.0.0.1", 0))
         config = uvicorn.Config(application, **{"lifespan": "off", "log_level": "warning", "ws": "none", **options})
-        server = uvicorn.Server(config)
+        server = _Server(config)
         serving = asyncio.create_task(server.serve(sockets=[listening]))
         while not server.started:
             assert not serving.done(), "the server ended before it had started"
@@ -32,5 +45,5 @@ async def serve(application: Any, **options: Any) -> AsyncIterator[str]:
         try:
             yield f"http://127.0.0.1:{listening.getsockname()[1]}"
         finally:
-            server.should_exit = True
+            server.stopping.set()
             await serving

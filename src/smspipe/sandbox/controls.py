@@ -1,4 +1,21 @@
-"""What Twilio does not have: phones to look at, faults to order, records to check. Plain JSON, no credentials."""
+"""
+What Twilio does not have: phones to look at, faults to order, records to check. Plain JSON, no credentials.
+
+| | |
+| --- | --- |
+| `GET /inbox` | all texts, newest first; `?to=` one phone's |
+| `GET /phones/{number}` | both sides of a phone's conversation |
+| `POST /phones/{number}/reply` | `{"to": sender, "body": "STOP"}`: answer from a phone |
+| `GET POST DELETE /faults` | the rules in force; add a list of rules; take all away |
+| `GET DELETE /requests` | create requests in order of arrival and what became of each; `?to=` of one recipient |
+| `GET /callbacks` | status callbacks that were sent, with tries and answer; `?sid=` of one text |
+| `GET POST /config` | the settings; change some of them |
+| `POST /seed` | `{"seed": 7}`: other chance from here on |
+| `POST /drain` | answers when every text has reached its end and every callback was sent |
+| `POST /reset` | back to the beginning |
+
+Input that is not understood gets 400 and `{"error": "what is wrong, and where"}`.
+"""
 
 import re
 from collections.abc import Awaitable, Callable
