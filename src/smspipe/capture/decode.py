@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from smspipe.capture.door import Refused, unparseable
+from smspipe.model.ids import EventUuid
 
 MAX_DEPTH: Final = 128
 _NESTED_TOO_DEEP: Final = "recursion limit exceeded"
@@ -49,7 +50,8 @@ class RawEvent(
     event: str | None = None
     distinct_id: Any = None
     dollar_distinct_id: Any = None
-    uuid: str | None = None
+    uuid: EventUuid | None = None
+    """As it was written; `normalize` makes it canonical."""
     properties: dict[str, Any] | None = None
     timestamp: str | int | float | None = None
     offset: int | float | None = None

@@ -7,6 +7,7 @@ import msgspec
 
 from smspipe.model.errors import Invalid
 from smspipe.model.event import Door, Event, Payload
+from smspipe.model.ids import EventUuid
 
 MEBIBYTE: Final = 1024 * 1024
 DECOMPRESSED_LIMIT: Final = 20 * MEBIBYTE
@@ -90,7 +91,7 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
     """Empty only at the v1 door, when every event was dropped: then there is nothing to keep either."""
     beacon: bool = False
     """The browser sent it while leaving and reads no answer."""
-    results: dict[str, Result] | None = None
+    results: dict[EventUuid, Result] | None = None
     """At the v1 door: what became of each event, by uuid."""
     request_id: str | None = None
     """At the v1 door: to be echoed."""

@@ -89,7 +89,7 @@ def normalize(
 
         events.append(
             Event(
-                uuid=EventUuid(uuid),
+                uuid=uuid,
                 event=name,
                 distinct_id=distinct_id,
                 timestamp=at,
@@ -142,7 +142,7 @@ def _distinct_id_of(raw: RawEvent, properties: dict[str, Any]) -> str:
     return text[:LONGEST_DISTINCT_ID]
 
 
-def _uuid_of(text: str | None, received_at: datetime, seed: bytes, index: int) -> str:
+def _uuid_of(text: str | None, received_at: datetime, seed: bytes, index: int) -> EventUuid:
     """Write a uuid as lower-case text with hyphens, however it was written, or derive one where there is none."""
     if not text:
         return event_uuid_for(received_at, seed, index)
@@ -150,9 +150,9 @@ def _uuid_of(text: str | None, received_at: datetime, seed: bytes, index: int) -
     if plain.startswith("{") and plain.endswith("}"):
         plain = plain[1:-1]
     if _CANONICAL_UUID.fullmatch(plain):
-        return plain
+        return EventUuid(plain)
     if parts := _BARE_UUID.fullmatch(plain):
-        return "-".join(parts.groups())
+        return EventUuid("-".join(parts.groups()))
     raise unparseable("invalid uuid")
 
 

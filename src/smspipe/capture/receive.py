@@ -13,6 +13,7 @@ from smspipe.capture.tokens import check_token, token_of
 from smspipe.capture.unwrap import fields_of, unwrap, unwrap_v1
 from smspipe.capture.v1 import check_headers, sort_events, with_sdk_info
 from smspipe.model.event import Door, Event, Payload
+from smspipe.model.ids import EventUuid
 
 _POST_ONLY: Final = (Door.V1, Door.HOOK)
 
@@ -99,8 +100,10 @@ def _legacy_events(payload: Payload, token: str | None) -> list[Event]:
         raise Refused(400, "request holds no event", tag="empty_batch")
     if token is not None:
         check_token(token_of(root), token)
-    sent_at = instant_of(root.sent_at) if isinstance(root.sent_at, str | int | float) else None
-    return normalize(raws, payload, sent_at=sent_at or payload.sent_at, historical=root.historical_migration is True)
+    sent_at = payload.sent_at
+    if root.sent_at is not None:
+        sent_at = (instant_of(root.sent_at) if isinstance(root.sent_at, str | int | float) else None) or sent_at
+    return normalize(raws, payload, sent_at=sent_at, historical=root.historical_migration is True)
 
 
 def _read_v1(request: CaptureRequest, received_at: datetime, seed: bytes, token: str) -> Accepted:
@@ -118,7 +121,7 @@ def _read_v1(request: CaptureRequest, received_at: datetime, seed: bytes, token:
     return Accepted(payload=payload, events=events, results=results, request_id=headers.request_id)
 
 
-def _v1_events(payload: Payload) -> tuple[list[Event], dict[str, Result]]:
+def _v1_events(payload: Payload) -> tuple[list[Event], dict[EventUuid, Result]]:
     batch = decode_v1(payload.body)
     raws, results = sort_events(batch)
     if not raws:

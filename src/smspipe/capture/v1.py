@@ -15,6 +15,7 @@ from smspipe.capture.door import CaptureRequest, Refused, Result
 from smspipe.capture.normalize import LONGEST_DISTINCT_ID, LONGEST_NAME
 from smspipe.capture.times import strict_instant_of
 from smspipe.capture.tokens import check_token
+from smspipe.model.ids import EventUuid
 
 _UUID: Final = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}", re.IGNORECASE)
 _LONGEST_SDK_INFO: Final = 200
@@ -81,7 +82,7 @@ def with_sdk_info(text: bytes, sdk_info: str | None) -> bytes:
     return b'{"$sdk_info":' + msgspec.json.encode(sdk_info) + b"," + text[start + 1 :]
 
 
-def sort_events(batch: RawV1) -> tuple[list[RawEvent], dict[str, Result]]:
+def sort_events(batch: RawV1) -> tuple[list[RawEvent], dict[EventUuid, Result]]:
     """
     Tell the events that are taken from those that are dropped.
 
@@ -96,7 +97,8 @@ def sort_events(batch: RawV1) -> tuple[list[RawEvent], dict[str, Result]]:
     if strict_instant_of(batch.created_at) is None:
         raise Refused(400, "invalid batch: created_at is not valid RFC 3339", tag="invalid_batch")
     library = _library_of(batch.sdk_info)
-    taken, results = [], {}
+    taken: list[RawEvent] = []
+    results: dict[EventUuid, Result] = {}
     for event in batch.batch:
         uuid = _uuid_of(event)
         if uuid in results:
@@ -118,14 +120,14 @@ def sort_events(batch: RawV1) -> tuple[list[RawEvent], dict[str, Result]]:
     return taken, results
 
 
-def _uuid_of(event: RawV1Event) -> str:
+def _uuid_of(event: RawV1Event) -> EventUuid:
     uuid = event.uuid.strip()
     if not uuid:
         raise Refused(400, "event submitted without a uuid", tag="missing_event_uuid")
     if not _UUID.fullmatch(uuid):
         raise Refused(400, "event submitted with an invalid uuid", tag="invalid_event_uuid")
     plain = uuid.lower().replace("-", "")
-    return f"{plain[:8]}-{plain[8:12]}-{plain[12:16]}-{plain[16:20]}-{plain[20:]}"
+    return EventUuid(f"{plain[:8]}-{plain[8:12]}-{plain[12:16]}-{plain[16:20]}-{plain[20:]}")
 
 
 def _library_of(sdk_info: str | None) -> dict[str, Any]:
