@@ -376,7 +376,7 @@ def test_what_does_not_compile_is_refused_in_posthogs_words(
         "Close the brace.",
     )
     body["inputs"]["smsBody"] = {"value": "Hi {{ person.name }}"}
-    with pytest.raises(Invalid, match="single curly braces"):
+    with pytest.raises(Invalid, match=r"^Invalid template: this field uses single curly braces"):
         create(connection, keyring, body, check=check)
 
 

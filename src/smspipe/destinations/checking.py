@@ -83,18 +83,20 @@ def compile_draft(draft: Draft, destination: Destination, check: Check) -> None:
             prefix = "Invalid filter configuration: "
         elif field.startswith(("inputs__", "masking__")):
             prefix = "Invalid template: "
-            told = _hint_at_curly_braces(draft.document, field, told)
+            if _is_at_double_braces(draft.document, field, error.position):
+                told = "this field uses single curly braces, as in {event.event}; two of them belong to Liquid."
         if not told.startswith(prefix):
             told = prefix + told
         raise Invalid(told, field=error.field, position=error.position, hint=error.hint) from error
 
 
-def _hint_at_curly_braces(document: Mapping[str, Any], field: str, told: str) -> str:
-    """Replace the parser's message where somebody wrote Liquid's braces in a Hog template."""
+def _is_at_double_braces(document: Mapping[str, Any], field: str, position: int | None) -> bool:
+    """Does the mistake begin where somebody wrote Liquid's braces in a Hog template?"""
     entry = document["inputs"].get(field.split("__")[1], {})
-    if "{{" not in str(entry.get("value")) or entry.get("templating") == "liquid":
-        return told
-    return "this field uses single curly braces, as in {event.event}; two of them belong to Liquid."
+    source = entry.get("value")
+    if not isinstance(source, str) or position is None or entry.get("templating") == "liquid":
+        return False
+    return source[position : position + 2] in ("{{", "{%")
 
 
 def _refuse_missing_account(document: Mapping[str, Any]) -> None:

@@ -123,7 +123,8 @@ def _take_over(document: dict[str, Any], body: Mapping[str, Any]) -> None:
 def _check(document: dict[str, Any], given_inputs: Any, stored: Mapping[str, Any]) -> Draft:
     """Check the schema with its inputs, and the rest, after `_take_over` checked each field by itself."""
     schema = document["inputs_schema"] = check_schema(document["inputs_schema"])
-    checked = check_inputs(schema, _with_language(schema, given_inputs), stored)
+    given_inputs = _with_language(schema, _with_timeout_as_text(document, given_inputs))
+    checked = check_inputs(schema, given_inputs, stored)
     document["inputs"] = checked.inputs
     return Draft(document=_check_rest(document), secrets=checked.secrets)
 
@@ -171,6 +172,14 @@ def _with_language(schema: list[dict[str, Any]], given: Any) -> Any:
         else entry
         for key, entry in given.items()
     }
+
+
+def _with_timeout_as_text(document: Mapping[str, Any], given: Any) -> Any:
+    """Take the older plugin's timeout as a number, too: its schema calls it a string, and people write 60."""
+    entry = given.get("timeout") if isinstance(given, Mapping) else None
+    if document["template_id"] != templates.COOLDOWN or not isinstance(entry, Mapping) or entry.get("value") is None:
+        return given
+    return {**given, "timeout": {**entry, "value": str(entry["value"])}}
 
 
 def _follow_family(document: Mapping[str, Any], given: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Read the filter and the cooldown of a document: PostHog's `filters` and `masking`."""
+"""The cooldown of a document (PostHog's `masking`), and filters joined with a list of events and actions."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -6,48 +6,10 @@ from typing import Any, Final
 
 from smspipe.model.destination import Cooldown, Text
 from smspipe.model.errors import Invalid
-from smspipe.model.filter import ActionFilter, EventFilter, Filter, Mode, Property, PropertyGroup
+from smspipe.model.filter import ActionFilter, EventFilter, Filter, PropertyGroup
 
 LONGEST_SECONDS: Final = 31_536_000
 """One year of 365 days: the longest cooldown, as the older plugin allowed."""
-_SOURCES: Final = ("events", "person-updates", "data-warehouse-table", "data-warehouse-view")
-
-
-def read_filter(filters: Mapping[str, Any] | None, mode: Mode) -> Filter:
-    """
-    Read PostHog's `filters` object.
-
-    Raises:
-        Invalid: a part has the wrong shape; unknown operators and the like are found when the filter is compiled.
-    """
-    filters = filters or {}
-    source = filters.get("source") or "events"
-    if source not in _SOURCES:
-        raise Invalid(f'"{source}" is not a valid choice.', field="filters__source")
-    if source != "events":
-        raise Invalid("Only events lead to texts here.", field="filters__source", hint='Use the source "events".')
-    return Filter(
-        source=source,
-        events=tuple(
-            EventFilter(
-                id=_text_or_none(entry.get("id"), "filters__events"),
-                name=_text_or_none(entry.get("name"), "filters__events"),
-                properties=_read_group(entry.get("properties"), "filters__events"),
-            )
-            for entry in _entries(filters, "events")
-        ),
-        actions=tuple(
-            ActionFilter(
-                id=_action_id(entry.get("id")),
-                name=_text_or_none(entry.get("name"), "filters__actions"),
-                properties=_read_group(entry.get("properties"), "filters__actions"),
-            )
-            for entry in _entries(filters, "actions")
-        ),
-        properties=_read_group(filters.get("properties"), "filters__properties"),
-        filter_test_accounts=_read_bool(filters.get("filter_test_accounts")),
-        mode=mode,
-    )
 
 
 def narrow(own: Filter, listed: Filter) -> Filter:
@@ -135,64 +97,3 @@ def _read_threshold(threshold: Any) -> int | None:
     if isinstance(threshold, bool) or not isinstance(threshold, int) or threshold < 1:
         raise Invalid("threshold must be a whole number of at least 1, or null", field="masking__threshold")
     return threshold
-
-
-def _entries(filters: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
-    entries = filters.get(key) or []
-    if not isinstance(entries, list) or not all(isinstance(entry, Mapping) for entry in entries):
-        raise Invalid(f"{key} must be a list of objects.", field=f"filters__{key}")
-    return entries
-
-
-def _read_group(given: Any, field: str) -> PropertyGroup:
-    """Read a list of conditions, all of which must hold, or a group that says AND or OR; groups may hold both."""
-    if given is None or given == {}:
-        return PropertyGroup()
-    if isinstance(given, list):
-        return PropertyGroup(values=tuple(_read_condition(item, field) for item in given))
-    if not isinstance(given, Mapping) or not isinstance(given.get("values"), list):
-        raise Invalid("Properties must be a list, or a group with type and values.", field=field)
-    joined_by = given.get("type", "AND")
-    if joined_by not in ("AND", "OR"):
-        raise Invalid('The type of a group of properties is "AND" or "OR".', field=field)
-    return PropertyGroup(type=joined_by, values=tuple(_read_condition(item, field) for item in given["values"]))
-
-
-def _read_condition(given: Any, field: str) -> Property | PropertyGroup:
-    if not isinstance(given, Mapping):
-        raise Invalid("A property must be an object with key, operator and value.", field=field)
-    if "values" in given:
-        return _read_group(given, field)
-    index = given.get("group_type_index")
-    if index is not None and (isinstance(index, bool) or not isinstance(index, int)):
-        raise Invalid("group_type_index must be a number.", field=field)
-    key = given.get("key")
-    return Property(
-        key=str(key) if isinstance(key, int) and not isinstance(key, bool) else _text_or_none(key, field),
-        value=given.get("value"),
-        operator=_text_or_none(given.get("operator"), field),
-        type=_text_or_none(given.get("type"), field),
-        group_type_index=index,
-        negation=_read_bool(given.get("negation")),
-    )
-
-
-def _text_or_none(given: Any, field: str) -> str | None:
-    if given is None or isinstance(given, str):
-        return given
-    raise Invalid("Names, keys, operators and types must be strings.", field=field)
-
-
-def _action_id(given: Any) -> str:
-    """Read an action's id, which PostHog writes as a number or as text."""
-    if isinstance(given, str) and given:
-        return given
-    if isinstance(given, int) and not isinstance(given, bool):
-        return str(given)
-    raise Invalid("An entry of actions must have the id of an action.", field="filters__actions")
-
-
-def _read_bool(given: Any) -> bool:
-    if given is None or isinstance(given, bool):
-        return bool(given)
-    raise Invalid("Must be a valid boolean.", field="filters")

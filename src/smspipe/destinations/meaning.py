@@ -10,10 +10,11 @@ from typing import Any
 import msgspec
 
 from smspipe.destinations import templates
-from smspipe.destinations.filters import LONGEST_SECONDS, narrow, read_filter, read_masking
+from smspipe.destinations.filters import LONGEST_SECONDS, narrow, read_masking
 from smspipe.destinations.inputs import to_text, to_values
 from smspipe.destinations.options import read_options
 from smspipe.destinations.pairs import read_pairs, to_routes
+from smspipe.matching import read_filter
 from smspipe.model.destination import Account, Cooldown, Destination, Route, Secret, Text
 from smspipe.model.errors import Invalid
 from smspipe.model.filter import Action, ActionFilter, EventFilter, Filter
@@ -51,7 +52,7 @@ def read(
     schema = {item["key"]: item for item in document["inputs_schema"]}
     inputs: Mapping[str, Any] = document["inputs"]
     _, options = read_options(document["smspipe"])
-    own = read_filter(document["filters"], options.filter_mode)
+    own = read_filter(document["filters"], mode=options.filter_mode)
     cooldown = read_masking(document["masking"])
     if document["template_id"] == templates.COOLDOWN:
         parts = _read_cooldown(schema, inputs, secrets, own, cooldown, actions)
