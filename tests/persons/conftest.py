@@ -1,12 +1,11 @@
 """What the tests of this room share: a database to write to, and events to write with."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, event
 
 from smspipe.db import Database, open_database
 from smspipe.db.engine import begin_write
@@ -18,7 +17,7 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 def an_event(
-    event: str = "order shipped",
+    name: str = "order shipped",
     distinct_id: str = "ada",
     properties: dict[str, Any] | None = None,
     *,
@@ -28,7 +27,7 @@ def an_event(
     at = NOW + timedelta(seconds=number)
     return Event(
         uuid=EventUuid(f"01930000-0000-7000-8000-{number:012d}"),
-        event=event,
+        event=name,
         distinct_id=distinct_id,
         timestamp=at,
         received_at=at,
@@ -36,10 +35,10 @@ def an_event(
     )
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    """Open a database with its tables made."""
-    opened = open_database(f"sqlite:///{tmp_path}/smspipe.db")
+@pytest.fixture(scope="session")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """Open a database with its tables made, once for all: a test leaves nothing behind in it."""
+    opened = open_database(f"sqlite:///{tmp_path_factory.mktemp('persons')}/smspipe.db")
     opened.create()
     yield opened
     opened.close()
@@ -47,21 +46,42 @@ def database(tmp_path: Path) -> Iterator[Database]:
 
 @pytest.fixture
 def connection(database: Database) -> Iterator[Connection]:
-    """Lend a connection in a transaction that may write."""
+    """Lend a connection in a transaction that may write, and is undone in the end."""
     with database.engine.connect() as lent:
         begin_write(lent)
         yield lent
-
-
-See = Callable[..., Seen]
+        lent.rollback()
 
 
 @pytest.fixture
-def see(connection: Connection) -> See:
+def cache() -> Cache:
+    """Give a cache as it is at startup."""
+    return Cache()
+
+
+class See(Protocol):
+    """What the fixture `see` is."""
+
+    def __call__(self, *events: Event) -> Seen: ...
+
+
+@pytest.fixture
+def see(connection: Connection, cache: Cache) -> See:
     """Give `see(event, …)`: update the profiles by these events as one group; what the last of them saw."""
-    cache = Cache()
 
     def see_last(*events: Event) -> Seen:
         return update(connection, events, NOW, cache)[-1]
 
     return see_last
+
+
+@pytest.fixture
+def statements(connection: Connection) -> list[str]:
+    """Collect the first word of every statement that is executed from now on."""
+    words: list[str] = []
+
+    def note(*arguments: Any) -> None:
+        words.append(arguments[2].split()[0].lower())
+
+    event.listen(connection, "before_cursor_execute", note)
+    return words

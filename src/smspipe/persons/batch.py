@@ -116,10 +116,8 @@ class Batch:
     def _read(self, events: Sequence[Event]) -> None:
         """Bring into the cache what the events will ask for, as far as the database knows it."""
         cache = self._cache
-        wanted = {each.distinct_id for each in events}
-        if wanted := wanted.difference(cache.profiles):
-            profiled = (each for each in events if each.properties.get("$process_person_profile") is not False)
-            wanted.intersection_update(each.distinct_id for each in profiled)
+        unknown = [each for each in events if each.distinct_id not in cache.profiles]
+        wanted = {each.distinct_id for each in unknown if each.properties.get("$process_person_profile") is not False}
         related = [each for each in events if each.event in RELATED or "$groups" in each.properties]
         named: dict[tuple[int, str], str] = {}
         for event in related:
@@ -130,10 +128,9 @@ class Batch:
                     named[index, key] = type_
         for distinct_id, person in statements.read_persons(self._connection, sorted(wanted)):
             cache.add(distinct_id, cache.persons.get(person.id) or Profile(person))
-        unknown = [each for each in named if each not in cache.groups]
-        if unknown:
-            found = statements.read_groups(self._connection, unknown)
-            for index, key in unknown:
+        if new := [each for each in named if each not in cache.groups]:
+            found = statements.read_groups(self._connection, new)
+            for index, key in new:
                 properties = found.get((index, key), {})
                 cache.groups[index, key] = Group(type=named[index, key], key=key, index=index, properties=properties)
 
@@ -194,6 +191,8 @@ class Batch:
             profile = Profile(_new_person(event))
             self._attach(event.distinct_id, profile)
             self._changed[profile.person.id] = profile
+        else:
+            cache.profiles.move_to_end(event.distinct_id)
         if merge is None:
             return profile
         if other is None:
