@@ -1,3 +1,4 @@
+from datetime import datetime, timedelta
 from typing import Any
 
 import aiohttp
@@ -90,15 +91,33 @@ async def test_settings_change_one_by_one_and_secrets_are_not_shown(town: Town) 
     assert "hush" not in str(config)
 
 
-async def test_the_same_seed_and_clock_make_the_same_sids(town: Town) -> None:
-    async def sids() -> list[str]:
-        return [(await town.create())[1]["sid"] for _ in range(3)]
+def make_account(seed: int, now: datetime) -> Account:
+    return Account(sid="AC", auth_token="", seed=seed, clock=lambda: now, settings=Settings())
 
-    first = await sids()
+
+def test_the_same_seed_and_clock_make_the_same_sids() -> None:
+    def sids(account: Account) -> list[str]:
+        return [account.make_sid("SM") for _ in range(3)]
+
+    first = sids(make_account(1, START))
 
     assert len(set(first)) == 3
+    assert sids(make_account(1, START)) == first
+    assert set(first).isdisjoint(sids(make_account(2, START)))
+    assert set(first).isdisjoint(sids(make_account(1, START + timedelta(microseconds=1))))
+
+
+async def test_another_seed_meets_other_faults(town: Town) -> None:
+    async def met() -> list[int]:
+        await town.control("DELETE", "/faults")
+        await town.control("POST", "/faults", [{"fault": "429", "probability": 0.5}])
+        return [(await town.create(To=f"+141555501{number:02}"))[0] for number in range(20)]
+
+    first = await met()
+
+    assert await met() == first
     assert await town.control("POST", "/seed", {"seed": 7}) == (204, None)
-    assert set(await sids()).isdisjoint(first)
+    assert await met() != first
 
 
 BAD: dict[str, tuple[str, Any, str]] = {
@@ -155,7 +174,7 @@ async def test_unknown_paths_and_methods_are_told_apart(town: Town, method: str,
 
 @pytest.mark.slow
 def test_what_is_kept_is_bounded() -> None:
-    account = Account(sid="AC", auth_token="", seed=0, clock=lambda: START, settings=Settings())
+    account = make_account(0, START)
     api = Api(account, FaultPlan(0), Lives(account, Webhooks(account)))
     form = {"To": [PHONE], "From": [SENDER], "Body": ["x"]}
     sids = []

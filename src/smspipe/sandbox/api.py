@@ -7,13 +7,14 @@ import hmac
 import re
 from typing import Any, Final
 
-from smspipe.sandbox.account import DEFAULT_SENDER, Account, Record
+from smspipe.sandbox.account import Account, Record
 from smspipe.sandbox.asgi import Answer, Request, json_answer
 from smspipe.sandbox.checks import Draft, check_create
 from smspipe.sandbox.codes import Refusal
 from smspipe.sandbox.faults import ACCEPTED_FIRST, NEEDS_DROP, Fault, FaultPlan, Operation, Plan, Rule
 from smspipe.sandbox.life import Lives
-from smspipe.sandbox.messages import API_VERSION, FINISHED, Direction, Message, Status, list_messages, rfc2822
+from smspipe.sandbox.messages import API_VERSION, FINISHED, Direction, Message, Status, list_messages
+from smspipe.sandbox.resources import account_document, feedback_document, media_document, numbers_document
 from smspipe.sandbox.segments import count_segments
 
 _PATH: Final = re.compile(rf"/{API_VERSION}/Accounts/(?P<account>[^/]+?)(?P<rest>/.*)?\.json")
@@ -178,9 +179,9 @@ class Api:
     def _serve_rest(self, request: Request, rest: str, one: re.Match[str] | None) -> Answer:
         """Answer what no fault concerns: the account, its numbers, a text's media and feedback."""
         if rest == "" and request.method == "GET":
-            return json_answer(200, self._account_document())
+            return json_answer(200, account_document(self._account))
         if rest == "/IncomingPhoneNumbers" and request.method == "GET":
-            return json_answer(200, self._numbers_document(request.query))
+            return json_answer(200, numbers_document(self._account, request.query))
         if one is None or one["part"] is None:
             known = one is not None or rest in {"", "/Messages", "/IncomingPhoneNumbers"}
             return _show(Refusal(code=20004 if known else 20404))
@@ -188,7 +189,7 @@ class Api:
         if message is None:
             return _show(Refusal(code=20404))
         if one["part"] == "/Media" and request.method == "GET":
-            return json_answer(200, _media_document(message, self._account.sid))
+            return json_answer(200, media_document(message))
         if one["part"] == "/Feedback" and request.method == "POST":
             return self._feed_back(message, request.form())
         return _show(Refusal(code=20004))
@@ -198,99 +199,7 @@ class Api:
         if outcome not in {"confirmed", "unconfirmed"}:
             return _show(Refusal(code=20422, detail="Outcome must be 'confirmed' or 'unconfirmed'."))
         message.feedback.append(outcome)
-        now = rfc2822(self._account.clock())
-        document = {
-            "account_sid": self._account.sid,
-            "message_sid": message.sid,
-            "outcome": outcome,
-            "date_created": now,
-            "date_updated": now,
-            "uri": message.uri.removesuffix(".json") + "/Feedback.json",
-        }
-        return json_answer(200, document)
-
-    def _account_document(self) -> dict[str, Any]:
-        base = f"/{API_VERSION}/Accounts/{self._account.sid}"
-        return {
-            "sid": self._account.sid,
-            "owner_account_sid": self._account.sid,
-            "friendly_name": "Sandbox",
-            "status": "active",
-            "type": "Trial" if self._account.settings.trial else "Full",
-            "auth_token": None,
-            "date_created": "Thu, 01 Jan 2026 00:00:00 +0000",
-            "date_updated": "Thu, 01 Jan 2026 00:00:00 +0000",
-            "subresource_uris": {
-                "messages": f"{base}/Messages.json",
-                "incoming_phone_numbers": f"{base}/IncomingPhoneNumbers.json",
-            },
-            "uri": f"{base}.json",
-        }
-
-    def _numbers_document(self, query: dict[str, str]) -> dict[str, Any]:
-        own = sorted(self._account.settings.own_numbers or {DEFAULT_SENDER})
-        wanted = query.get("PhoneNumber", "").removeprefix("+")
-        shown = [number for number in own if number.startswith("+") and wanted in number]
-        uri = f"/{API_VERSION}/Accounts/{self._account.sid}/IncomingPhoneNumbers.json?PageSize=50&Page=0"
-        return {
-            "first_page_uri": uri,
-            "next_page_uri": None,
-            "previous_page_uri": None,
-            "uri": uri,
-            "page": 0,
-            "page_size": 50,
-            "start": 0,
-            "end": max(0, len(shown) - 1),
-            "incoming_phone_numbers": [_number_document(number, self._account.sid) for number in shown],
-        }
-
-
-def _number_document(number: str, account_sid: str) -> dict[str, Any]:
-    sid = "PN" + number.removeprefix("+").rjust(32, "0")
-    return {
-        "sid": sid,
-        "account_sid": account_sid,
-        "friendly_name": number,
-        "phone_number": number,
-        "origin": "twilio",
-        "status": "in-use",
-        "capabilities": {"voice": False, "sms": True, "mms": True, "fax": False},
-        "date_created": "Thu, 01 Jan 2026 00:00:00 +0000",
-        "date_updated": "Thu, 01 Jan 2026 00:00:00 +0000",
-        "api_version": API_VERSION,
-        "uri": f"/{API_VERSION}/Accounts/{account_sid}/IncomingPhoneNumbers/{sid}.json",
-    }
-
-
-def _media_document(message: Message, account_sid: str) -> dict[str, Any]:
-    """List a text's media; the sandbox fetches none, so their type is not known."""
-    base = message.uri.removesuffix(".json") + "/Media"
-    media = []
-    for index in range(len(message.media)):
-        sid = f"ME{message.sid[2:-2]}{index:02x}"
-        media.append(
-            {
-                "sid": sid,
-                "account_sid": account_sid,
-                "parent_sid": message.sid,
-                "content_type": "application/octet-stream",
-                "date_created": rfc2822(message.created_at),
-                "date_updated": rfc2822(message.created_at),
-                "uri": f"{base}/{sid}.json",
-            }
-        )
-    uri = f"{base}.json?PageSize=50&Page=0"
-    return {
-        "first_page_uri": uri,
-        "next_page_uri": None,
-        "previous_page_uri": None,
-        "uri": uri,
-        "page": 0,
-        "page_size": 50,
-        "start": 0,
-        "end": max(0, len(media) - 1),
-        "media_list": media,
-    }
+        return json_answer(200, feedback_document(message, outcome, self._account.clock()))
 
 
 def _show(result: dict[str, Any] | Refusal) -> Answer:
