@@ -99,7 +99,12 @@ def open_database(url: str) -> Database:
     if parsed.database and parsed.database != ":memory:":
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(
-        parsed, poolclass=QueuePool, pool_size=4, max_overflow=4, connect_args={"check_same_thread": False}
+        parsed,
+        poolclass=QueuePool,
+        pool_size=4,
+        max_overflow=4,
+        connect_args={"check_same_thread": False},
+        hide_parameters=True,  # an error's text must not hold what was being written
     )
 
     @event.listens_for(engine, "connect")

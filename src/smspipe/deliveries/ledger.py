@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, RowMapping, Select, Update, bindparam, case, func, select, update
+from sqlalchemy import Connection, RowMapping, Select, Update, bindparam, case, func, or_, select, update
 
 from smspipe.deliveries.cooldowns import give_back
 from smspipe.deliveries.states import Move, sources, target
@@ -121,7 +121,7 @@ def _moving(move: Move) -> Update:
     """Build the one statement for `move`; `not_before` and `sid` stay as they are where there is nothing new."""
     return (
         update(deliveries)
-        .where(deliveries.c.id == bindparam("of"), deliveries.c.status.in_(sources(move)))
+        .where(deliveries.c.id == bindparam("of"), or_(*(deliveries.c.status == source for source in sources(move))))
         .values(
             status=target(move),
             sid=func.coalesce(bindparam("new_sid"), deliveries.c.sid),
