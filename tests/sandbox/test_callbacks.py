@@ -1,3 +1,4 @@
+import asyncio
 from typing import Any
 
 import pytest
@@ -183,6 +184,16 @@ async def test_lost_callbacks_never_come(town: Town) -> None:
 
     again = await send(town, StatusCallback=town.hook())
     assert {posted["MessageSid"] for posted in town.customer.posted} == {again} != {sid}
+
+
+async def test_delayed_callbacks_come_late_and_in_order(town: Town) -> None:
+    await town.control("POST", "/faults", [{"fault": "callbacks_delayed", "seconds": 0.05}])
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    await send(town, StatusCallback=town.hook())
+
+    assert town.customer.statuses() == ["sending", "sent", "delivered"]
+    assert loop.time() - started >= 0.05
 
 
 async def test_doubled_callbacks_are_the_same_webhook_twice(town: Town) -> None:

@@ -1,7 +1,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smspipe.sandbox import DEMO_ACCOUNT_SID, DEMO_AUTH_TOKEN
@@ -15,13 +15,13 @@ SERVICE = {"From": "", "MessagingServiceSid": "MG" + "a" * 32}
 CONTENT = {"Body": "", "ContentSid": "HX" + "c" * 32}
 
 
-def account(**settings: object) -> Account:
+def account(**options: object) -> Account:
     return Account(
         sid=DEMO_ACCOUNT_SID,
         auth_token=DEMO_AUTH_TOKEN,
         seed=0,
         clock=lambda: NOW,
-        settings=Settings(**settings),  # type: ignore[arg-type]  # each case names real settings
+        settings=Settings(**options),  # type: ignore[arg-type]  # each case names real settings
     )
 
 
@@ -184,6 +184,7 @@ def test_smart_encoding_is_done_when_asked_for() -> None:
     assert draft.body == "Ada's"
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(st.sampled_from([*GOOD, "MessagingServiceSid", "StatusCallback", "SendAt", "MediaUrl"]), st.text())
 )

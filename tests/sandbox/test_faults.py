@@ -148,6 +148,19 @@ async def test_latency_delays_an_answer_that_is_otherwise_true(town: Town) -> No
     assert (record["outcome"], record["fault"]) == ("created", "latency")
 
 
+async def test_callbacks_can_overtake_the_answer(town: Town) -> None:
+    await order(town, {"fault": "latency_after", "seconds": 0.1})
+
+    answer = asyncio.create_task(town.create(StatusCallback=town.hook()))
+    while len(town.customer.posted) < 3:
+        assert not answer.done()
+        await town.control("GET", "/inbox")
+
+    status, message = await answer
+    assert (status, message["status"], message["sid"]) == (201, "queued", town.customer.posted[0]["MessageSid"])
+    assert (await only_record(town))["fault"] == "latency_after"
+
+
 async def test_more_requests_at_once_than_the_limit_get_429(town: Town) -> None:
     await town.control("POST", "/config", {"concurrency_limit": 3})
     await order(town, {"fault": "latency", "seconds": 0.1})

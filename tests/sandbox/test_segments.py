@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smspipe.sandbox.segments import count_segments, smart_encode
@@ -38,6 +38,7 @@ def test_segments_are_counted_as_twilio_bills_them(body: str, segments: int) -> 
     assert count_segments(body) == segments
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="aç€😀\u0301", max_size=400))
 def test_a_text_takes_at_least_the_segments_its_length_asks_for(body: str) -> None:
     units = len(body.encode("utf-16-le")) // 2
@@ -45,6 +46,7 @@ def test_a_text_takes_at_least_the_segments_its_length_asks_for(body: str) -> No
     assert count_segments("ç" + body) >= -(-(units + 1) // 70)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200), st.text(max_size=50))
 def test_a_longer_text_takes_no_fewer_segments(body: str, more: str) -> None:
     body, more = (text.encode("utf-8", "ignore").decode() for text in (body, more))

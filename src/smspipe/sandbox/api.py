@@ -70,12 +70,13 @@ class Api:
         if operation is None or (one and one["part"]):
             return self._serve_rest(request, rest, one)
         plan = self._faults.draw(operation, self._recipient(operation, form, request, one))
-        if plan.latency_seconds:
-            if record:
-                record.fault = Fault.LATENCY.value
-            await asyncio.sleep(plan.latency_seconds)
+        if plan.latency is not None and record is not None:
+            record.fault = plan.latency.fault.value
+        await asyncio.sleep(plan.seconds_of(Fault.LATENCY))
         if record is not None:
-            return self._create(form, record, plan)
+            answer = self._create(form, record, plan)
+            await asyncio.sleep(plan.seconds_of(Fault.LATENCY_AFTER))
+            return answer
         if plan.answer is not None:
             return _fail(plan.answer)
         if one is None:

@@ -23,7 +23,9 @@ class Fault(StrEnum):
     """What goes wrong."""
 
     LATENCY = "latency"
-    """The answer takes `seconds` longer (default 1)."""
+    """The request waits `seconds` (default 1) before anything is done."""
+    LATENCY_AFTER = "latency_after"
+    """Accepted at once, answered `seconds` later (default 1): callbacks overtake the answer."""
     TOO_MANY_REQUESTS = "429"
     SERVER_ERROR_BEFORE = "500_before"
     SERVER_ERROR_AFTER = "500_after"
@@ -44,6 +46,8 @@ class Fault(StrEnum):
     REFUSE = "refuse"
     """Refused with `code`."""
     CALLBACKS_LOST = "callbacks_lost"
+    CALLBACKS_DELAYED = "callbacks_delayed"
+    """Each goes out `seconds` late (default 1)."""
     CALLBACKS_DOUBLED = "callbacks_doubled"
     CALLBACKS_REORDERED = "callbacks_reordered"
     UNDELIVERED = "undelivered"
@@ -60,9 +64,12 @@ ACCEPTED_FIRST: Final = frozenset(
 """Answer faults that strike after the text was accepted."""
 NEEDS_DROP: Final = frozenset({Fault.RESET_BEFORE, Fault.RESET_AFTER, Fault.NO_ANSWER, Fault.NO_ANSWER_BEFORE})
 """Faults that end in a dropped connection."""
-_CALLBACKS: Final = frozenset({Fault.CALLBACKS_LOST, Fault.CALLBACKS_DOUBLED, Fault.CALLBACKS_REORDERED})
+_LATENCY: Final = frozenset({Fault.LATENCY, Fault.LATENCY_AFTER})
+_CALLBACKS: Final = frozenset(
+    {Fault.CALLBACKS_LOST, Fault.CALLBACKS_DELAYED, Fault.CALLBACKS_DOUBLED, Fault.CALLBACKS_REORDERED}
+)
 _DELIVERY: Final = frozenset({Fault.UNDELIVERED, Fault.FAILED, Fault.NO_RECEIPT})
-_CREATE_ONLY: Final = _CALLBACKS | _DELIVERY | {Fault.QUEUE_FULL}
+_CREATE_ONLY: Final = _CALLBACKS | _DELIVERY | {Fault.QUEUE_FULL, Fault.LATENCY_AFTER}
 _REMEMBERED: Final = 100_000
 
 Operation = Literal["create", "list", "fetch", "update", "delete"]
@@ -85,7 +92,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     times: Annotated[int, msgspec.Meta(ge=1)] | None = None
     """Strikes at most this often; None: for ever."""
     seconds: Annotated[float, msgspec.Meta(ge=0, le=3600)] | None = None
-    """For `latency` and `no_answer`."""
+    """For latency, delay and silence."""
     code: Annotated[int, msgspec.Meta(ge=10_000, le=99_999)] | None = None
     """For `refuse`, `undelivered` and `failed`."""
 
@@ -99,10 +106,17 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 class Plan(NamedTuple):
     """What goes wrong with one request: at most one rule of each family."""
 
-    latency_seconds: float = 0.0
+    latency: Rule | None = None
     answer: Rule | None = None
-    callbacks: Fault | None = None
+    callbacks: Rule | None = None
     delivery: Rule | None = None
+
+    def seconds_of(self, fault: Fault) -> float:
+        """Say how long a fault of latency or delay takes in this plan; 0 when it is not in it."""
+        for rule in (self.latency, self.callbacks):
+            if rule is not None and rule.fault is fault:
+                return 1.0 if rule.seconds is None else rule.seconds
+        return 0.0
 
 
 class FaultPlan:
@@ -147,13 +161,7 @@ class FaultPlan:
             if family not in struck and self._strikes_now(number, rule, operation, to, nth):
                 self._strikes[number] += 1
                 struck[family] = rule
-        latency, callbacks = struck.get("latency"), struck.get("callbacks")
-        return Plan(
-            latency_seconds=0.0 if latency is None else 1.0 if latency.seconds is None else latency.seconds,
-            answer=struck.get("answer"),
-            callbacks=callbacks.fault if callbacks else None,
-            delivery=struck.get("delivery"),
-        )
+        return Plan(**struck)
 
     def _strikes_now(self, number: int, rule: Rule, operation: Operation, to: str, nth: int) -> bool:
         if rule.match.operation != operation or not to.startswith((rule.match.to or "").removesuffix("*")):
@@ -170,7 +178,7 @@ def chance(*of: object) -> float:
 
 
 def _family(fault: Fault) -> str:
-    if fault is Fault.LATENCY:
+    if fault in _LATENCY:
         return "latency"
     if fault in _CALLBACKS:
         return "callbacks"

@@ -48,7 +48,7 @@ class Lives:
 
     def begin(self, message: Message, plan: Plan) -> None:
         """Send an accepted text on its way, or keep a scheduled one until its time."""
-        reports = _Reports(self, message, plan.callbacks)
+        reports = _Reports(self, message, plan)
         if message.status is Status.SCHEDULED:
             self._scheduled.append((message, plan, reports))
             if self._watch is None or self._watch.done():
@@ -166,11 +166,14 @@ class Lives:
         message: Message,
         url: str,
         fields: list[tuple[str, str]],
+        *,
         token: str,
+        delay_seconds: float,
     ) -> "asyncio.Task[None]":
-        """Post one status callback as soon as `previous` was answered or given up, and keep what became of it."""
+        """Post a status callback once `previous` was answered or given up, and keep what became of it."""
 
         async def post() -> None:
+            await asyncio.sleep(delay_seconds)
             if previous is not None:
                 await asyncio.wait({previous})
             outcome = await self._webhooks.post(url, fields, token)
@@ -191,10 +194,11 @@ class Lives:
 class _Reports:
     """The callbacks of one text, in order, unless a fault has it otherwise."""
 
-    def __init__(self, lives: Lives, message: Message, fault: Fault | None) -> None:
+    def __init__(self, lives: Lives, message: Message, plan: Plan) -> None:
         self._lives = lives
         self._message = message
-        self._fault = fault
+        self._fault = plan.callbacks.fault if plan.callbacks else None
+        self._delay_seconds = plan.seconds_of(Fault.CALLBACKS_DELAYED)
         self._last: asyncio.Task[None] | None = None
         self._held: list[list[tuple[str, str]]] = []
         self._sent = 0
@@ -219,7 +223,9 @@ class _Reports:
         self._sent += 1
         token = f"{self._message.sid}-{self._sent}"
         for _ in range(2 if self._fault is Fault.CALLBACKS_DOUBLED else 1):
-            self._last = self._lives.post_after(self._last, self._message, url, fields, token)
+            self._last = self._lives.post_after(
+                self._last, self._message, url, fields, token=token, delay_seconds=self._delay_seconds
+            )
 
 
 def callback_fields(message: Message, now: datetime) -> list[tuple[str, str]]:
