@@ -47,7 +47,8 @@ def instant_of(value: str | float) -> datetime | None:
         try:
             return at.astimezone(UTC)
         except OverflowError:
-            return EPOCH
+            # Its zone carries it over one end of the calendar: before it is 1970, beyond it simply far ahead.
+            return EPOCH if at.year == 1 else at.replace(tzinfo=UTC)
     return _since_epoch(value)
 
 
