@@ -15,8 +15,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from smspipe.model.errors import Invalid
-from smspipe.sending import Accepted, AccountFault, Answer, Client, Later, Refused, Unconfirmed
+from smspipe.model.ids import MessageSid
+from smspipe.sending import Accepted, AccountFault, Answer, Client, Later, Refused, Unconfirmed, Verified
 from tests.sending.conftest import (
+    ACCOUNT,
     BODY,
     PHONE,
     SID,
@@ -57,7 +59,7 @@ def hide_nothing_secret(sent: Answer) -> None:
 
 async def test_a_created_message_is_accepted_with_its_sid(serve: Serve) -> None:
     peer = await serve(created(7, "Twilio-Request-Id: RQ7"))
-    assert await send_one(peer) == Accepted(sid=sid_of(7), status="queued", segments=1, request_id="RQ7")  # type: ignore[arg-type]  # the SID's NewType
+    assert await send_one(peer) == Accepted(sid=MessageSid(sid_of(7)), status="queued", segments=1, request_id="RQ7")
     assert peer.posts == 1
 
 
@@ -322,18 +324,22 @@ async def test_a_connection_dropped_between_requests_costs_nothing(serve: Serve)
 async def test_a_connection_whose_end_only_the_kernel_knows_is_not_written_to() -> None:
     """The peer closes while our loop is busy elsewhere: the news waits in the kernel when the next request comes."""
     listening = socket.create_server(("127.0.0.1", 0))
+    listening.settimeout(5)
     seen: list[bytes] = []
     may_close = threading.Event()
 
     def run() -> None:
         for _ in range(2):
-            connection, _ = listening.accept()
+            try:
+                connection, _ = listening.accept()
+            except TimeoutError:
+                return
             seen.append(connection.recv(65_536))
             connection.sendall(created(len(seen)))
             assert may_close.wait(5)
             connection.close()
 
-    server = threading.Thread(target=run)
+    server = threading.Thread(target=run, daemon=True)
     server.start()
     async with Client(f"http://127.0.0.1:{listening.getsockname()[1]}") as client:
         assert isinstance(await client.send(make_request()), Accepted)
@@ -564,6 +570,23 @@ async def test_a_certificate_that_is_not_trusted_is_tried_later_and_sees_no_requ
     assert isinstance(sent, Later)
     assert "certificate" in sent.saw
     assert peer.posts == 0
+
+
+# The check
+
+
+async def test_a_check_reads_the_account_and_posts_nothing(serve: Serve) -> None:
+    peer = await serve(answer(200, b'{"friendly_name": "Acme", "status": "active", "type": "Full"}'))
+    async with client_for(peer) as client:
+        assert await client.check(ACCOUNT) == Verified(name="Acme", trial=False)
+    assert peer.posts == 0
+    assert peer.requests[0].startswith(f"GET /2010-04-01/Accounts/{SID}.json HTTP/1.1\r\n".encode())
+
+
+async def test_a_check_that_gets_no_answer_may_be_made_again(serve: Serve) -> None:
+    peer = await serve(drop)
+    async with client_for(peer) as client:
+        assert isinstance(await client.check(ACCOUNT), Later)
 
 
 # Its address

@@ -25,7 +25,7 @@ import msgspec
 from smspipe.model.ids import MessageSid
 from smspipe.model.outcome import Reason
 from smspipe.model.phone import mask
-from smspipe.sending.codes import CODES, Kind
+from smspipe.sending.codes import CODES, Code, Kind
 
 LONGEST_WAIT: Final = timedelta(hours=1)
 """A Retry-After beyond this is cut: a slip of one gateway must not silence a destination for a week."""
@@ -173,7 +173,7 @@ def sort_answer(status: int, headers: Mapping[str, str], body: bytes) -> Answer:
         )
     code = _whole(told.code)
     known = CODES.get(code) if code is not None else None
-    kind = _kind_of(status, code)
+    kind = _kind_of(status, code, known)
     saw = f"{known.meaning} {known.advice}" if known and known.kind is kind else _describe_status(status, code, kind)
     error_message = _mask(told)
     match kind:
@@ -237,14 +237,13 @@ def sort_delivery(code: int, sender: str) -> Kind:
     return known.kind if known else Kind.PERMANENT
 
 
-def _kind_of(status: int, code: int | None) -> Kind:
-    if status == 429:
-        return Kind.RETRY  # promised not to have been processed, whatever the code
+def _kind_of(status: int, code: int | None, known: Code | None) -> Kind:
+    if status == 429:  # promised not to have been processed, whatever the code
+        return Kind.LATER if known and known.kind is Kind.LATER else Kind.RETRY
     if status == 408 or status >= 500:
         return Kind.UNKNOWN  # a gateway may say this of a request that went through
     if status < 400:
         return Kind.ACCOUNT  # a redirect is not followed: the address is wrong
-    known = CODES.get(code) if code is not None else None
     if known and known.kind is not Kind.NOTICE:
         return known.kind
     if status in _STATUSES:
