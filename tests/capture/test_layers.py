@@ -170,6 +170,10 @@ def test_a_body_over_its_doors_limit_is_refused_with_413(door: Door, limit: int)
     assert refused.text.startswith("maximum event size exceeded: ")
 
 
+def test_a_form_over_two_mebibytes_is_refused_with_413_even_where_more_is_taken() -> None:
+    assert refusal(b"data=" + b"a" * 2 * MIB, Door.BATCH).status == 413
+
+
 def test_a_body_at_its_doors_limit_is_taken() -> None:
     text = json.dumps(signup()).encode()
     assert only_event(text + b" " * (2 * MIB - len(text))).event == "signup"

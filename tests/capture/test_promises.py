@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smspipe.capture import CaptureRequest, Refused, events_of, read
+from smspipe.capture.decode import depth_of
 from smspipe.model.event import Door, Payload
 from smspipe.model.ids import event_uuid_for
 from tests.capture.asking import NOW, SEED, TOKEN, UUID, V1_HEADERS, accept, request, signup, v1_batch, v1_event
@@ -188,6 +189,21 @@ def test_a_payload_survives_being_stored(door: Door) -> None:
     )
     assert json.loads(again.body)
     assert events_of(again) == accepted.events != []
+
+
+brackets = st.text('[]{}"\\,a', max_size=8)
+
+
+@given(st.recursive(brackets | st.none(), lambda inner: st.lists(inner) | st.dictionaries(brackets, inner)))
+def test_depth_is_measured_past_whatever_stands_in_strings(value: Any) -> None:
+    assert depth_of(json.dumps(value).encode()) == depth_of_value(value)
+
+
+def depth_of_value(value: Any) -> int:
+    """Count it the plain way."""
+    if isinstance(value, list | dict):
+        return 1 + max(map(depth_of_value, value.values() if isinstance(value, dict) else value), default=0)
+    return 0
 
 
 def test_events_are_found_again_from_deep_within_the_stack() -> None:

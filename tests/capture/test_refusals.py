@@ -83,6 +83,11 @@ def test_a_broken_rule_is_named_in_posthogs_words(body: Any, status: int, text: 
         pytest.param(b'{"properties": {"x": Infinity}}', "failed to parse request: ", id="Infinity"),
         pytest.param(b'{"properties": {"x": 1e400}}', "failed to parse request: ", id="no float"),
         pytest.param(b'{"properties": {"x": -%b}}' % (b"9" * 400), "failed to parse request: number", id="huge"),
+        pytest.param(
+            b'{"properties": {"q": "\\"\\\\", "x": [%b]}}' % (b"9" * 309),
+            "failed to parse request: number",
+            id="huge after",
+        ),
         pytest.param(b'{"properties": {"x": "\\ud800"}}', "failed to parse request: ", id="lone high surrogate"),
         pytest.param(b'{"properties": {"x": "\\udc00"}}', "failed to parse request: ", id="lone low surrogate"),
         pytest.param(b'{"event": "a\nb"}', "failed to parse request: ", id="raw control character"),
@@ -148,7 +153,9 @@ def test_depth_counts_in_parts_that_are_not_read() -> None:
     assert refusal(body).text == "failed to parse request: recursion limit exceeded"
 
 
-@pytest.mark.parametrize("digits", ["9" * 308, "0." + "3" * 400, "1" + "0" * 20, '"' + "7" * 5000 + '"'])
+@pytest.mark.parametrize(
+    "digits", ["9" * 308, "0." + "3" * 400, "1" + "0" * 20, '"' + "7" * 5000 + '"', '"\\"' + "7" * 500 + '"']
+)
 def test_a_long_number_that_a_float_can_hold_is_taken(digits: str) -> None:
     body = json.dumps(signup())[:-1] + f', "properties": {{"x": {digits}}}}}'
     assert len(accept(body.encode()).events) == 1

@@ -18,9 +18,8 @@ from smspipe.model.ids import EventUuid
 MAX_DEPTH: Final = 128
 _NESTED_TOO_DEEP: Final = "recursion limit exceeded"
 
-_STRING: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
-_STRING_OF_BRACKETS: Final = re.compile(rb'"[^"]*"')
-_ALL_BUT_BRACKETS: Final = bytes(set(range(256)) - set(b"{}[]"))
+_STRING: Final = re.compile(rb'"[^"]*"')
+"""In a text without escapes."""
 _ALL_BUT_BRACKETS_AND_QUOTES: Final = bytes(set(range(256)) - set(b'{}[]"'))
 _STEPS: Final = bytes.maketrans(b"{[}]", b"\x01\x01\xff\xff")
 """Read as signed bytes: an opening is a step down, a closing one up."""
@@ -173,19 +172,24 @@ def _check_limits(text: bytes, events: int) -> None:
     and a run of 309 digits shows in every 40th byte as 7 digits running.
     """
     openings = len(text) - len(text.replace(b"{", b"").replace(b"[", b""))
-    if openings - max(events - 1, 0) > MAX_DEPTH and _depth(text) > MAX_DEPTH:
+    if openings - max(events - 1, 0) > MAX_DEPTH and depth_of(text) > MAX_DEPTH:
         raise unparseable(_NESTED_TOO_DEEP)
-    if _RUN_IN_SAMPLE in text[::_STRIDE].translate(_DIGITS) and _HUGE_INTEGER.search(_STRING.sub(b'""', text)):
+    suspicious = _RUN_IN_SAMPLE in text[::_STRIDE].translate(_DIGITS)
+    if suspicious and _HUGE_INTEGER.search(_STRING.sub(b"", _without_escapes(text))):
         raise unparseable("number out of range")
 
 
-def _depth(text: bytes) -> int:
+def _without_escapes(text: bytes) -> bytes:
+    """Take out what could pass for the end of a string, so that in valid JSON all quotes left are real ones."""
+    # Doubled backslashes first: a run of them is read from its beginning, as JSON does.
+    return text.replace(b"\\\\", b"").replace(b'\\"', b"")
+
+
+def depth_of(text: bytes) -> int:
     """Measure how deep a valid JSON text is nested."""
-    if b"\\" in text:
-        brackets = _STRING.sub(b"", text)
-    else:
-        # Without escapes every pair of quotes is a string, so the bulk can go first, which is much faster.
-        brackets = text.translate(None, _ALL_BUT_BRACKETS_AND_QUOTES).replace(b'""', b"")
-        brackets = _STRING_OF_BRACKETS.sub(b"", brackets)
-    steps = brackets.translate(_STEPS, _ALL_BUT_BRACKETS)
+    skeleton = _without_escapes(text).translate(None, _ALL_BUT_BRACKETS_AND_QUOTES)
+    # Two quotes side by side are an empty string, or the end of one and the beginning of the next: the
+    # parity, which tells inside from outside, stays either way, and nearly all strings go at once.
+    brackets = _STRING.sub(b"", skeleton.replace(b'""', b""))
+    steps = brackets.translate(_STEPS)
     return max(accumulate(memoryview(steps).cast("b")), default=0)

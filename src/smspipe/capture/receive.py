@@ -74,7 +74,8 @@ def _check_size(request: CaptureRequest, door: Door) -> None:
     if len(request.body) > limit:
         raise too_big("body", limit)
     if request.method != "POST" and (request.method != "GET" or door in _POST_ONLY):
-        raise Refused(405, "method not allowed: send a POST", tag="method_not_allowed", headers=(("Allow", "POST"),))
+        allow = (("Allow", "POST, OPTIONS" if door in _POST_ONLY else "GET, POST, OPTIONS"),)
+        raise Refused(405, "method not allowed: send a POST", tag="method_not_allowed", headers=allow)
 
 
 def _read_legacy(request: CaptureRequest, door: Door, received_at: datetime, seed: bytes, token: str) -> Accepted:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import parse_qsl
 
-from smspipe.capture.door import DECOMPRESSED_LIMIT, CaptureRequest, Refused, too_big, undecodable
+from smspipe.capture.door import DECOMPRESSED_LIMIT, MEBIBYTE, CaptureRequest, Refused, too_big, undecodable
 from smspipe.capture.inflate import GZIP_MAGIC, gunzip, inflate, unbrotli, unzstd
 from smspipe.capture.lz64 import unlz64
 
@@ -24,6 +24,8 @@ _BASE64: Final = re.compile(rb"[A-Za-z0-9+/\-_= \r\n]+")
 _LOOK: Final = 128
 """Bytes at the beginning that tell what something is."""
 _MAX_FIELDS: Final = 32
+_FORM_LIMIT: Final = 2 * MEBIBYTE
+"""Browsers alone send forms, while a page is left, and give them 64 KiB; to read one byte by byte is slow."""
 
 
 def fields_of(query: bytes) -> dict[str, str]:
@@ -63,6 +65,8 @@ def unwrap(request: CaptureRequest, query: Mapping[str, str]) -> bytes:
         if data.startswith(GZIP_MAGIC) and not gzipped:
             data, gzipped = gunzip(data, DECOMPRESSED_LIMIT), True
         elif not peeled and (data.startswith(b"data=") or (form and _FORM_FIELD.search(data[:_LOOK]))):
+            if len(data) > _FORM_LIMIT:
+                raise too_big("form", _FORM_LIMIT)
             fields = fields_of(data)
             data, hint, peeled = fields.get("data", "").encode(), hint or fields.get("compression", ""), True
             if not data:
