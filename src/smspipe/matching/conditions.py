@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from smspipe.hog import compile_expression, truthy
 from smspipe.matching.elements import Chain, chain_of
-from smspipe.matching.operators import Test, compile_test, needs_value
+from smspipe.matching.operators import OF_VALUES, Test, compile_test, needs_value
 from smspipe.matching.scope import filter_globals
 from smspipe.matching.selectors import Selector, read_selector
 from smspipe.matching.sentences import mask_phones, show, show_list
@@ -77,23 +77,31 @@ def _is_complete(condition: Property) -> bool:
     return condition.value is not None or not needs_value(condition.operator)
 
 
-def _compile_property(condition: Property, mode: Mode, field: str, *, test_accounts: bool) -> Leaf:
+def _compile_property(condition: Property, mode: Mode, field: str, *, test_accounts: bool) -> Node:
+    """Compile one complete condition."""
     key, kind = condition.key or "", condition.type or "event"
     if kind in _COHORTS:
         raise _cohort_refusal(condition, field, test_accounts=test_accounts)
     if kind == "hogql":
         return _compile_hogql(key, field, negation=condition.negation)
+    if condition.value == [] and condition.operator in OF_VALUES:
+        return TRUE  # no value to be held against is no condition
     if kind == "element":
         return _compile_element(condition, mode, field)
     test = compile_test(condition.operator, condition.value, mode, field)
     if kind in ("event", "feature"):
         if key == "$elements_chain":
+            no_chain = "" if mode is Mode.POSTHOG else None
             return _leaf(
-                lambda e, _p, _g: chain_of(e.properties).text or None, "the chain of elements", test, condition, field
+                lambda e, _p, _g: chain_of(e.properties).text or no_chain,
+                "the chain of elements",
+                test,
+                condition,
+                field,
             )
         check = _check_event_property(key, test, wanted=test.wanted is not condition.negation)
         read: Read = lambda event, _person, _groups: event.properties.get(key)  # noqa: E731 (typed, and short)
-        return _leaf(read, f"property {key} of the event", test, condition, field, check=check)
+        return _leaf(read, f"property {show(key)} of the event", test, condition, field, check=check)
     if kind == "person":
         return _compile_person(key, test, condition, field)
     if kind == "group":
@@ -148,8 +156,6 @@ def _leaf(read: Read, subject: str, test: Test, condition: Property, field: str,
 
 def _sentence(subject: str, value: Any, test: Test, *, wanted: bool) -> str:
     """Say why a value does not do: "property amount of the event is 20, which is not greater than 100"."""
-    if not test.do:
-        return f"{subject} is ruled out by an empty list of values"
     if value is None:
         return f"{subject} is not set, but must {'' if wanted else 'not '}{test.do}"
     if wanted:
@@ -164,7 +170,7 @@ def _compile_person(key: str, test: Test, condition: Property, field: str) -> Le
     def read(_event: Event, person: Person | None, _groups: Sequence[Group]) -> Any:
         return None if person is None else person.properties.get(key)
 
-    return _leaf(read, f"property {key} of the person", test, condition, field)
+    return _leaf(read, f"property {show(key)} of the person", test, condition, field)
 
 
 def _compile_group_property(key: str, test: Test, condition: Property, field: str) -> Leaf:
@@ -182,7 +188,7 @@ def _compile_group_property(key: str, test: Test, condition: Property, field: st
                 return group.properties.get(key)
         return None
 
-    return _leaf(read, f"property {key} of the event's group {index}", test, condition, field)
+    return _leaf(read, f"property {show(key)} of the event's group {index}", test, condition, field)
 
 
 def _metadata_reader(key: str, field: str) -> Read:
@@ -226,7 +232,7 @@ def _compile_element(condition: Property, mode: Mode, field: str) -> Leaf:
 
 def _compile_text(condition: Property, test: Test, mode: Mode, field: str) -> Leaf:
     """Ask about each value on its own: some text must do for it. All values must be met by a not_…, else any."""
-    values = condition.value if isinstance(condition.value, list) and condition.value else [condition.value]
+    values = condition.value if isinstance(condition.value, list) else [condition.value]
     pairs = condition.operator in ("between", "not_between") or not needs_value(condition.operator)
     tests = [test] if pairs else [compile_test(condition.operator, value, mode, field) for value in values]
     join, negation = (any if test.wanted else all), condition.negation
@@ -255,8 +261,6 @@ def _compile_structure(condition: Property, field: str) -> Leaf:
         )
     values = condition.value if isinstance(condition.value, list) else [condition.value]
     wanted = (operator == "exact") is not condition.negation
-    if not values:
-        return Leaf(check=lambda _e, _p, _g, _n: True, tell=lambda _e, _p, _g, _n: "", field=field)
     if not all(isinstance(value, str) for value in values):
         raise Invalid(f"An element's {condition.key} must be text.", field=f"{field}__value")
     if condition.key == "selector":

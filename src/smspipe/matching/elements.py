@@ -20,6 +20,9 @@ import msgspec
 _NO_CHAIN: Final = ""
 _USEFUL: Final = frozenset({"a", "button", "form", "input", "select", "textarea", "label"})
 _ATTRIBUTES_BEGIN: Final = re.compile(r":[a-zA-Z_\-0-9]*=")
+# One search for either character: two finds side by side would each run to the far end again and again.
+_SEMICOLON_OR_QUOTE: Final = re.compile('[;"]')
+_QUOTE_OR_BACKSLASH: Final = re.compile(r'["\\]')
 _MOST_ELEMENTS: Final = 1000
 
 
@@ -56,7 +59,7 @@ def chain_of(properties: Mapping[str, Any]) -> Chain:
 @functools.lru_cache(maxsize=64)
 def _read_chain(text: str) -> Chain:
     """Read a chain. Remembered, since one click is held against many destinations, each asking several times."""
-    elements = tuple(_read_element(part) for part in _split(text)[:_MOST_ELEMENTS])
+    elements = tuple(_read_element(part) for part in _split(text))
     values = {
         name: tuple(dict.fromkeys(value for element in elements if (value := element.attributes.get(name))))
         for name in ("text", "attr_id", "href", "attr__href")
@@ -74,29 +77,24 @@ def _read_chain(text: str) -> Chain:
 
 def _split(text: str) -> list[str]:
     """Split a chain at the semicolons outside of quotes, in one pass."""
-    parts, start, position = [], 0, 0
-    while True:
-        semicolon, quote = text.find(";", position), text.find('"', position)
-        if quote != -1 and (semicolon == -1 or quote < semicolon):
-            position = _closing_quote(text, quote + 1) + 1
-        elif semicolon != -1:
-            parts.append(text[start:semicolon])
-            start = position = semicolon + 1
+    parts: list[str] = []
+    start = position = 0
+    while len(parts) < _MOST_ELEMENTS and (found := _SEMICOLON_OR_QUOTE.search(text, position)):
+        if found[0] == '"':
+            position = _closing_quote(text, found.end()) + 1
         else:
-            parts.append(text[start:])
-            return [part for part in parts if part]
+            parts.append(text[start : found.start()])
+            start = position = found.end()
+    return [part for part in (*parts, text[start:]) if part][:_MOST_ELEMENTS]
 
 
 def _closing_quote(text: str, position: int) -> int:
     """Find the quote that ends a value, past escaped ones; the end of the text when there is none."""
-    while True:
-        quote = text.find('"', position)
-        if quote == -1:
-            return len(text)
-        backslash = text.find("\\", position, quote)
-        if backslash == -1:
-            return quote
-        position = backslash + 2
+    while found := _QUOTE_OR_BACKSLASH.search(text, position):
+        if found[0] == '"':
+            return found.start()
+        position = found.end() + 1
+    return len(text)
 
 
 def _read_element(part: str) -> Element:

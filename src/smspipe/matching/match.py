@@ -42,19 +42,19 @@ class _Entry(msgspec.Struct, frozen=True, kw_only=True):
 class Matcher:
     """A compiled filter. It keeps nothing between events, so any number of threads may ask it."""
 
-    __slots__ = ("_actions", "_check", "_eager", "_entries", "_rest", "_root", "event_names")
+    __slots__ = ("_actions", "_check", "_eager", "_entries", "_field", "_rest", "_root", "event_names")
 
     event_names: frozenset[str] | None
     """The names of the only events that can match; None when every event must be looked at."""
 
-    def __init__(self, entries: Sequence[_Entry], rest: Sequence[Node], mode: Mode) -> None:
+    def __init__(self, entries: Sequence[_Entry], rest: Sequence[Node], mode: Mode, field: str) -> None:
         """Join what `compile_filter` compiled; `rest` are the conditions beside the entries."""
         eager = mode is Mode.POSTHOG
         self._entries = tuple(entries)
         self._rest = tuple(rest)
+        self._field = field
         self._root: Node = _join(_join_entries(entries), rest)
-        alone = self._root.alone if isinstance(self._root, Leaf) else None
-        self._check: Check = alone or fuse(self._root, eager=eager)
+        self._check: Check = fuse(self._root, eager=eager)
         self._eager = eager and is_fallible(self._root)
         self._actions = tuple((entry.action, fuse(entry.node, eager=eager)) for entry in entries if entry.action)
         names = [entry.names for entry in entries]
@@ -96,11 +96,9 @@ class Matcher:
         try:
             if mismatch := self._explain_entries(event, person, groups, now):
                 return mismatch
-            mismatch = explain(All(self._rest), event, person, groups, now)
+            return explain(All(self._rest), event, person, groups, now)
         except (HogError, RecursionError) as error:
             raise _translated(error) from error
-        # Nothing failed and yet there is no match: a lone expression whose result is true-like, but not true.
-        return mismatch or Mismatch(field="filters", saw="the expression gives something other than true or false")
 
     def actions_matched(
         self, event: Event, person: Person | None, groups: Sequence[Group], now: datetime
@@ -129,14 +127,16 @@ class Matcher:
                 return None
             names = sorted(self.event_names or ())
             saw = f"the event is named {show(event.event)}, this destination listens to {show_list(names)}"
-            return Mismatch(field="filters__events", saw=saw)
-        found = [explain(entry.node, event, person, groups, now) for entry in named]
-        mismatches = [each for each in found if each is not None]
-        if len(mismatches) < len(found):
-            return None
-        if len(mismatches) == 1:
-            return mismatches[0]
-        return Mismatch(field="filters", saw=join_reasons(each.saw for each in mismatches))
+            return Mismatch(field=f"{self._field}__events", saw=saw)
+        found: list[Mismatch] = []
+        for entry in named:
+            mismatch = explain(entry.node, event, person, groups, now)
+            if mismatch is None:
+                return None
+            found.append(mismatch)
+        return (
+            found[0] if len(found) == 1 else Mismatch(field=self._field, saw=join_reasons(each.saw for each in found))
+        )
 
 
 def compile_filter(
@@ -187,7 +187,10 @@ def compile_filter(
         rest.append(compile_group(test_accounts, mode, "test_account_filters", test_accounts=True))
     if filter.properties.values:
         rest.append(compile_group(filter.properties, mode, f"{field}__properties"))
-    return Matcher(entries, rest, mode)
+    if len(entries) + len(rest) == 1:
+        entries = [msgspec.structs.replace(entry, node=_stand_alone(entry.node)) for entry in entries]
+        rest = [_stand_alone(node) for node in rest]
+    return Matcher(entries, rest, mode, field)
 
 
 def _compile_event_entry(name: str | None, properties: PropertyGroup, mode: Mode, field: str) -> _Entry:
@@ -200,6 +203,13 @@ def _with_properties(node: Node, properties: PropertyGroup, mode: Mode, field: s
     if not properties.values:
         return node
     return All((node, compile_group(properties, mode, f"{field}__properties")))
+
+
+def _stand_alone(node: Node) -> Node:
+    """Give the only condition of a filter the check that it has when alone."""
+    if isinstance(node, Leaf) and node.alone is not None:
+        return msgspec.structs.replace(node, check=node.alone)
+    return node
 
 
 def _join_entries(entries: Sequence[_Entry]) -> Node | None:

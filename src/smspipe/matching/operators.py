@@ -6,12 +6,13 @@ Comparing is Hog's (`5 == "5.0"`, text by code units, missing values as null), w
     one value            as it stands; a list of one is that one
     several values       exact, in: a member, compared strictly; all others: any of them
     negative operators   not_… is the opposite of …, so of several values none may hold
-    no value, []         always true
+    no value, []         no condition at all, so always true (see `conditions`)
 
 `Mode.SANE` differs from PostHog in three places: a missing value is neither less nor greater than anything,
 "null" is not found in a missing value, and a member may be the same number written as text (or the other way).
 """
 
+import functools
 import math
 import operator as python_operator
 from collections.abc import Callable, Mapping
@@ -21,6 +22,7 @@ from typing import Any, Final
 import msgspec
 
 from smspipe.hog import (
+    HogError,
     hog_equals,
     hog_greater,
     hog_greater_or_equal,
@@ -87,20 +89,18 @@ def compile_test(operator: str | None, value: Any, mode: Mode, field: str) -> Te
     name = _ALIASES.get(name, name)
     wanted = name not in _NEGATIVE
     name = _NEGATIVE.get(name, name)
-    if value == [] and isinstance(value, list) and name not in ("between", "not_between"):
-        return Test(probe=lambda _x, _now: wanted, does_not="", do="", wanted=wanted)
-    if name in _WHOLE:
-        built = _WHOLE[name](value, mode, f"{field}__value")
-    elif name in _SINGLE:
-        built = _any_of(name, value, mode, f"{field}__value")
-    else:
+    if name not in _WHOLE and name not in _SINGLE:
         known = sorted({*_WHOLE, *_SINGLE, *_ALIASES, *_NEGATIVE})
         raise Invalid(
             f"The operator {show(name)} is not known.",
             field=f"{field}__operator",
             hint=f"Use one of {', '.join(known)}.",
         )
-    probe, does_not, do = built
+    try:
+        build = _WHOLE.get(name) or functools.partial(_any_of, name)
+        probe, does_not, do = build(value, mode, f"{field}__value")
+    except HogError as error:  # a list too deep to be written as text
+        raise Invalid(f"This value cannot be compared: {error}", field=f"{field}__value") from error
     return Test(probe=probe, does_not=does_not, do=do, wanted=wanted)
 
 
@@ -377,3 +377,7 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "semver_caret": ("is not a version like ^{}", "be a version like ^{}"),
     "semver_wildcard": ("is not a version like {}", "be a version like {}"),
 }
+OF_VALUES: Final = frozenset({None, *_WHOLE, *_SINGLE, *_ALIASES, *_NEGATIVE}) - {
+    *("is_set", "is_not_set", "between", "not_between")
+}
+"""The operators that take any number of values, none included."""

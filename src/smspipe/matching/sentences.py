@@ -26,7 +26,7 @@ def show(value: Any) -> str:
     if type(value) is float or (type(value) is int and abs(value) <= _LARGEST_AMOUNT):
         return text
     # Masked before it is cut: half a number would no longer look like one.
-    text = mask_phones(text)
+    text = mask_phones(text[: 4 * _LONGEST])
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
