@@ -1,7 +1,8 @@
 """Support: the database itself. Which tables there are is the keepers' business; each keeps its own."""
 
 from smspipe.db.engine import Database, open_database
+from smspipe.db.hot import Hot
 from smspipe.db.types import Instant, Json, metadata
 from smspipe.db.writer import Writer
 
-__all__ = ["Database", "Instant", "Json", "Writer", "metadata", "open_database"]
+__all__ = ["Database", "Hot", "Instant", "Json", "Writer", "metadata", "open_database"]

@@ -115,7 +115,8 @@ def open_database(url: str) -> Database:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql(connection.info.pop("begin", "begin"))
+        if not connection.connection.driver_connection.in_transaction:  # type: ignore[union-attr]  # it is sqlite3's
+            connection.exec_driver_sql(connection.info.pop("begin", "begin"))
 
     return Database(engine)
 

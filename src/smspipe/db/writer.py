@@ -95,7 +95,7 @@ class Writer(threading.Thread):
                 group, self._waiting = self._waiting, []
             if not group:
                 break
-            if connection.invalidated or connection.closed:
+            if connection.closed:
                 connection = self._database.engine.connect()
             self._write(connection, group)
             self._deliver(lambda group=group: _hand_out(group))  # type: ignore[misc]  # binds this turn's group
@@ -142,8 +142,11 @@ def _hand_out(group: list[_Task[Any]]) -> None:
 
 
 def _give_up(connection: Connection) -> None:
-    """Leave the broken transaction; SQLite may have left it already."""
-    try:
-        connection.rollback()
-    except DBAPIError:
-        connection.invalidate()
+    """
+    Leave the broken transaction with the connection that it was in.
+
+    After a commit that failed SQLAlchemy believes the transaction ended, while SQLite still holds it open; a new
+    connection is certain to begin with none.
+    """
+    connection.invalidate()
+    connection.close()

@@ -11,8 +11,24 @@ from functools import cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, RowMapping, Select, Update, bindparam, case, func, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    RowMapping,
+    Select,
+    Update,
+    bindparam,
+    case,
+    func,
+    insert,
+    literal_column,
+    null,
+    or_,
+    select,
+    update,
+)
 
+from smspipe.db import Hot
 from smspipe.deliveries.cooldowns import give_back
 from smspipe.deliveries.states import Move, sources, target
 from smspipe.deliveries.tables import deliveries
@@ -21,20 +37,35 @@ from smspipe.model.delivery import Delivery, Status
 from smspipe.model.ids import DeliveryId, DestinationId, EventUuid, MessageSid
 from smspipe.model.outcome import Reason, Step
 
-_CHUNK = 500
-_steps = msgspec.json.Encoder().encode
+_json = msgspec.json.Encoder().encode
 _FIELDS = tuple(field.name for field in msgspec.structs.fields(Delivery))
 
-
-def _quote(name: str) -> str:
-    return f'"{name}"'
-
-
-# The ledger's hottest statement goes to the driver as text: see the event log for the reason.
-_OPEN = (
-    f"insert into deliveries ({', '.join(_quote(name) for name in _FIELDS)}) "  # noqa: S608 (names of our own fields)
-    f"values ({', '.join('?' * len(_FIELDS))})"
+_OPEN = Hot(insert(deliveries), _FIELDS, insert=True)
+_KNOWN = Hot(
+    select(deliveries.c.event_uuid, deliveries.c.destination_id, deliveries.c.route).where(
+        # one list as one value, so that the statement's text does not change with its length
+        deliveries.c.event_uuid.in_(select(func.json_each(bindparam("uuids")).table_valued("value").c.value))
+    ),
+    ("uuids",),
 )
+_ACCEPT = Hot(
+    update(deliveries)
+    .where(
+        deliveries.c.id == bindparam("of"),
+        or_(*(deliveries.c.status == literal_column(repr(source.value)) for source in sources(Move.ACCEPT))),
+    )
+    .values(
+        status=literal_column(repr(target(Move.ACCEPT).value)),
+        reason=null(),
+        error_code=null(),
+        error_message=null(),
+        not_before=null(),
+        sid=bindparam("new_sid"),
+        settled_at=bindparam("at", type_=BigInteger),
+    ),
+    ("of", "new_sid", "at"),
+)
+"""The move that nearly all deliveries make; `_moving` builds the others."""
 
 
 class Settlement(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,16 +83,7 @@ class Settlement(msgspec.Struct, frozen=True, kw_only=True):
 
 def known(connection: Connection, uuids: Sequence[EventUuid]) -> set[tuple[EventUuid, DestinationId, int]]:
     """Tell which (event, destination, route) of these events already stand in the ledger."""
-    found: set[tuple[EventUuid, DestinationId, int]] = set()
-    for start in range(0, len(uuids), _CHUNK):
-        chunk = uuids[start : start + _CHUNK]
-        marks = ", ".join("?" * len(chunk))
-        rows = connection.exec_driver_sql(
-            f"select event_uuid, destination_id, route from deliveries where event_uuid in ({marks})",  # noqa: S608 (marks only)
-            tuple(chunk),
-        )
-        found.update((row[0], row[1], row[2]) for row in rows)
-    return found
+    return set(_KNOWN.read(connection, (_json(uuids).decode(),)))
 
 
 def open_deliveries(connection: Connection, opened: Iterable[Delivery]) -> None:
@@ -71,12 +93,12 @@ def open_deliveries(connection: Connection, opened: Iterable[Delivery]) -> None:
             d.id, d.destination_id, d.version, d.event_uuid, d.route, d.event, d.distinct_id, d.status.value,
             to_micros(d.created_at), None if d.reason is None else d.reason.value, d.to, d.sender, d.body, d.segments,
             d.encoding, d.sid, d.attempts, d.error_code, d.error_message, _micros(d.not_before), _micros(d.expires_at),
-            _micros(d.sent_at), _micros(d.settled_at), _steps(d.steps).decode(), d.cooldown_key,
+            _micros(d.sent_at), _micros(d.settled_at), _json(d.steps).decode(), d.cooldown_key,
         )
         for d in opened
     ]  # fmt: skip
     if rows:
-        connection.exec_driver_sql(_OPEN, rows)
+        _OPEN.run(connection, rows)
 
 
 def _micros(at: datetime | None) -> int | None:
@@ -142,7 +164,11 @@ def settle(connection: Connection, settlements: Sequence[Settlement]) -> int:
         How many moves were made; fewer than asked for means that someone else moved a delivery first.
     """
     by_move: dict[Move, list[dict[str, Any]]] = {}
+    accepted = [(each.delivery.id, each.sid, to_micros(each.at)) for each in settlements if each.move is Move.ACCEPT]
+    made = _ACCEPT.run(connection, accepted) if accepted else 0
     for each in settlements:
+        if each.move is Move.ACCEPT:
+            continue
         by_move.setdefault(each.move, []).append(
             {
                 "of": each.delivery.id,
@@ -154,7 +180,6 @@ def settle(connection: Connection, settlements: Sequence[Settlement]) -> int:
                 "at": each.at,
             }
         )
-    made = 0
     for move, rows in by_move.items():
         made += connection.execute(_moving(move), rows).rowcount
     give_back(

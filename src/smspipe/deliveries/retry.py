@@ -22,5 +22,5 @@ def next_try(attempts: int, asked: timedelta | None, now: datetime, chance: floa
     Source:
         https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
     """
-    longest = min(_LONGEST, _FIRST * 2 ** min(attempts, 10))
+    longest: timedelta = min(_LONGEST, _FIRST * 2 ** min(attempts, 10))
     return now + max(longest * chance, asked or timedelta())

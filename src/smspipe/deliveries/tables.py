@@ -30,8 +30,8 @@ deliveries = Table(
     Column("expires_at", Instant),
     Column("sent_at", Instant),
     Column("settled_at", Instant),
-    Column("cooldown_key", Text),
     Column("steps", Json),
+    Column("cooldown_key", Text),
     # What makes a repeated event, a repeated group after a crash and a replay harmless.
     UniqueConstraint("event_uuid", "destination_id", "route"),
 )

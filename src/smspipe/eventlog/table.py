@@ -8,23 +8,30 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, select, update
+from sqlalchemy import Connection, Row, func, select
 from sqlalchemy.dialects.sqlite import insert
 
+from smspipe.db import Hot
 from smspipe.eventlog.tables import cursors, event_index, requests
 from smspipe.model.clock import to_micros
 from smspipe.model.event import Door, Payload
 from smspipe.model.ids import EventUuid
 
-# The two hottest statements of the service go to the driver as text: a column type's Python code for each of seven
-# values of each request is a third of what an accepted request costs.
-_APPEND = "insert into requests (position, door, received_at, sent_at, ip, seed, body) values (?, ?, ?, ?, ?, ?, ?)"
-_REMEMBER = "insert or ignore into event_index (uuid_hash, position) values (?, ?)"
+_LAST = Hot(select(func.max(requests.c.position)), ())
+_APPEND = Hot(insert(requests), [column.name for column in requests.c], insert=True)
+_REMEMBER = Hot(insert(event_index).on_conflict_do_nothing(), ("uuid_hash", "position"), insert=True)
+_MOVE = Hot(
+    insert(cursors).on_conflict_do_update(
+        index_elements=[cursors.c.name], set_={"position": insert(cursors).excluded.position}
+    ),
+    ("name", "position"),
+    insert=True,
+)
 
 
 def last_position(connection: Connection) -> int:
     """Tell the position of the newest request, 0 for an empty log."""
-    return connection.scalar(select(func.max(requests.c.position))) or 0
+    return _LAST.read(connection).fetchone()[0] or 0
 
 
 def append(connection: Connection, payloads: Sequence[Payload]) -> int:
@@ -42,7 +49,7 @@ def append(connection: Connection, payloads: Sequence[Payload]) -> int:
         )
         for place, payload in enumerate(payloads)
     ]
-    connection.exec_driver_sql(_APPEND, rows)
+    _APPEND.run(connection, rows)
     return first
 
 
@@ -56,7 +63,7 @@ def _hash(uuid: EventUuid) -> int:
 
 def remember(connection: Connection, places: Iterable[tuple[EventUuid, int]]) -> None:
     """Note in which request each event lies, so that `find` knows."""
-    connection.exec_driver_sql(_REMEMBER, sorted([(_hash(uuid), position) for uuid, position in places]))
+    _REMEMBER.run(connection, [(_hash(uuid), position) for uuid, position in places])
 
 
 def find(connection: Connection, uuid: EventUuid) -> list[Payload]:
@@ -103,12 +110,7 @@ def position_of(connection: Connection, reader: str) -> int:
 
 def move_cursor(connection: Connection, reader: str, position: int) -> None:
     """Note that `reader` has done everything up to and with `position`."""
-    moved = connection.execute(
-        update(cursors).where(cursors.c.name == bindparam("reader")).values(position=bindparam("to")),
-        {"reader": reader, "to": position},
-    )
-    if moved.rowcount == 0:
-        connection.execute(insert(cursors).values(name=reader, position=position))
+    _MOVE.run(connection, [(reader, position)])
 
 
 def backlog(connection: Connection, reader: str) -> int:
