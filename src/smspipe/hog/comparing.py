@@ -21,10 +21,11 @@ from typing import Any, Final
 import re2
 
 from smspipe.hog.dates import epoch_seconds, parse_date
-from smspipe.hog.values import HogError, InvalidDate, js_text, text_to_number, to_number
+from smspipe.hog.values import HogError, InvalidDate, js_text, text_to_number, to_number, to_string
 
 _DATES: Final = frozenset({datetime, date, InvalidDate})
 _NUMBERS: Final = frozenset({int, float})
+_PLAIN: Final = frozenset({str, int, float, bool, type(None)})
 _LISTS: Final = frozenset({list, tuple})
 _WILDCARDS: Final = {"%": ".*", "_": "."}
 MAX_PATTERN: Final = 10_000
@@ -92,6 +93,13 @@ def index_in(items: list[Any] | tuple[Any, ...], wanted: Any) -> int:
     return -1
 
 
+def includes(items: list[Any] | tuple[Any, ...], wanted: Any) -> bool:
+    """Tell whether `wanted` is in a list without any conversion; here alone NaN is found as itself."""
+    if type(wanted) is float and math.isnan(wanted):
+        return any(type(item) is float and math.isnan(item) for item in items)
+    return index_in(items, wanted) >= 0
+
+
 def hog_in(wanted: Any, container: Any) -> bool:
     """
     Tell whether `wanted in container`: an item of a list, compared strictly, or a part of a text.
@@ -100,9 +108,9 @@ def hog_in(wanted: Any, container: Any) -> bool:
         HogError: `container` is null, or neither a list nor text.
     """
     if type(container) in _LISTS:
-        return index_in(container, wanted) >= 0
+        return includes(container, wanted)
     if type(container) is str:
-        return js_text(wanted) in container
+        return type(wanted) in _PLAIN and to_string(wanted) in container
     kind = "null" if container is None else "a value that is neither a list nor text"
     raise HogError(f"Cannot look for something in {kind}.")
 

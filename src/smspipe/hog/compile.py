@@ -25,7 +25,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from smspipe.hog import comparing, operations
+from smspipe.hog import operations
 from smspipe.hog.library import FUNCTIONS, Function
 from smspipe.hog.limits import MAX_ARGUMENTS, Run
 from smspipe.hog.tree import (
@@ -48,7 +48,7 @@ from smspipe.hog.tree import (
     Text,
     children,
 )
-from smspipe.hog.values import MAX_TEXT, Closure, memory_error, to_text, truthy
+from smspipe.hog.values import MAX_TEXT, Closure, check_size, memory_error, to_text, truthy
 from smspipe.model.errors import Invalid
 
 Compiled = Callable[[Mapping[str, Any], datetime], Any]
@@ -74,6 +74,7 @@ NAMES: Final[dict[str, Any]] = {
     "to_text": to_text,
     "truthy": truthy,
     "memory_error": memory_error,
+    "check_size": check_size,
     "root": operations.root,
     "chain": operations.chain,
     "step": operations.step,
@@ -83,11 +84,11 @@ NAMES: Final[dict[str, Any]] = {
     "multiply": operations.multiply,
     "divide": operations.divide,
     "modulo": operations.modulo,
-    "equal": comparing.hog_equals,
-    "less": comparing.hog_less,
-    "less_or_equal": comparing.hog_less_or_equal,
-    "greater": comparing.hog_greater,
-    "greater_or_equal": comparing.hog_greater_or_equal,
+    "equal": operations.equal,
+    "less": operations.less,
+    "less_or_equal": operations.less_or_equal,
+    "greater": operations.greater,
+    "greater_or_equal": operations.greater_or_equal,
     "like": operations.like,
     "ilike": operations.ilike,
     "contained": operations.contained,
@@ -97,22 +98,22 @@ NAMES: Final[dict[str, Any]] = {
 """Everything that a compiled function can reach, besides the functions of the library it calls."""
 
 _OPERATIONS: Final[dict[Operator, str]] = {
-    Operator.ADD: "add({}, {})",
-    Operator.SUBTRACT: "subtract({}, {})",
-    Operator.MULTIPLY: "multiply({}, {})",
-    Operator.DIVIDE: "divide({}, {})",
-    Operator.MODULO: "modulo({}, {})",
-    Operator.EQUAL: "equal({}, {})",
-    Operator.UNEQUAL: "not equal({}, {})",
-    Operator.LESS: "less({}, {})",
-    Operator.LESS_OR_EQUAL: "less_or_equal({}, {})",
-    Operator.GREATER: "greater({}, {})",
-    Operator.GREATER_OR_EQUAL: "greater_or_equal({}, {})",
-    Operator.LIKE: "like(r, {}, {})",
-    Operator.ILIKE: "ilike(r, {}, {})",
-    Operator.IN: "contained(r, {}, {})",
-    Operator.MATCHES: "matches(r, {}, {})",
-    Operator.MATCHES_ANY_CASE: "matches_any_case(r, {}, {})",
+    Operator.ADD: "add",
+    Operator.SUBTRACT: "subtract",
+    Operator.MULTIPLY: "multiply",
+    Operator.DIVIDE: "divide",
+    Operator.MODULO: "modulo",
+    Operator.EQUAL: "equal",
+    Operator.UNEQUAL: "not equal",
+    Operator.LESS: "less",
+    Operator.LESS_OR_EQUAL: "less_or_equal",
+    Operator.GREATER: "greater",
+    Operator.GREATER_OR_EQUAL: "greater_or_equal",
+    Operator.LIKE: "like",
+    Operator.ILIKE: "ilike",
+    Operator.IN: "contained",
+    Operator.MATCHES: "matches",
+    Operator.MATCHES_ANY_CASE: "matches_any_case",
 }
 
 
@@ -177,9 +178,13 @@ class _Compiler:
         self.parameters: dict[str, str] = {}
         """Parameters of the lambdas around the current node → their Python variables."""
         self.uses_run = False
+        self.shares = False
+        """Whether there are lambdas, which can make values with shared parts."""
 
     def compile(self, tree: Node) -> Compiled:
         result = self.text(tree, top=True) if isinstance(tree, Text) else self.value(tree)
+        if self.shares:
+            self.write(f"check_size({result})")
         head = ["def template(g, now):"]
         if self.uses_run:
             head.append(" r = Run(g, now)")
@@ -202,6 +207,11 @@ class _Compiler:
         variable = self.variable()
         self.write(f"{variable} = {expression}")
         return variable
+
+    def named(self, node: Node) -> str:
+        """Compute `node` into a variable, a literal too: `5.get` and `5 is None` are no Python."""
+        value = self.value(node)
+        return self.keep(value) if isinstance(node, Constant) else value
 
     def run(self) -> str:
         self.uses_run = True
@@ -242,7 +252,7 @@ class _Compiler:
             case Binary():
                 return self.binary(node)
             case IsNull():
-                return self.keep(f"{self.value(node.value)} is None")
+                return self.keep(f"{self.named(node.value)} is None")
             case Between():
                 return self.between(node)
             case ListOf():
@@ -263,7 +273,7 @@ class _Compiler:
             return self.global_chain(path)
         if isinstance(node, Name):
             return self.parameters[node.name]
-        owner = self.value(node.owner)
+        owner = self.named(node.owner)
         key = self.value(node.key)
         if isinstance(node.key, Constant) and type(node.key.value) is str:
             return self.keep(f"{owner}.get({key}) if type({owner}) is dict else step({owner}, {key})")
@@ -284,8 +294,8 @@ class _Compiler:
         return variable
 
     def text(self, node: Text, *, top: bool) -> str:
-        """Join literal parts and holes. A template that is one hole has the value of the hole, whatever its type."""
-        if top and len(node.parts) == 1:
+        """Join literal parts and holes. What is nothing but one hole has the value of the hole, whatever its type."""
+        if len(node.parts) == 1:
             return self.value(node.parts[0])
         pieces: list[str] = []
         unchecked: list[str] = []
@@ -305,7 +315,7 @@ class _Compiler:
             self.check_length(unchecked, total)
         joined = self.keep(f"''.join(({''.join(piece + ', ' for piece in pieces)}))")
         if not top:
-            self.write(f"{self.run()}.made({joined})")
+            self.write(f"{self.run()}.printed({joined})")
         return joined
 
     def check_length(self, lengths: list[str], total: str) -> str:
@@ -315,7 +325,7 @@ class _Compiler:
 
     def condition(self, node: Node) -> str:
         """Write what computes `node` and return a Python expression that is True or False."""
-        value = self.value(node)
+        value = self.named(node)
         if isinstance(node, Logic | Not | IsNull | Between):
             return value
         return f"(({value}) if type({value}) is bool else truthy({value}))"
@@ -348,17 +358,15 @@ class _Compiler:
         return self.keep((" and " if every else " or ").join(conditions))
 
     def binary(self, node: Binary) -> str:
-        operation = _OPERATIONS[node.operator]
-        if operation.partition("(r,")[1]:
-            self.run()
-        left = self.value(node.left)
-        return self.keep(operation.format(left, self.value(node.right)))
+        left, right = self.value(node.left), self.value(node.right)
+        return self.keep(f"{_OPERATIONS[node.operator]}({self.run()}, {left}, {right})")
 
     def between(self, node: Between) -> str:
         value, low, high = self.value(node.value), self.value(node.low), self.value(node.high)
+        run = self.run()
         if node.negated:
-            return self.keep(f"less({value}, {low}) or greater({value}, {high})")
-        return self.keep(f"greater_or_equal({value}, {low}) and less_or_equal({value}, {high})")
+            return self.keep(f"less({run}, {value}, {low}) or greater({run}, {value}, {high})")
+        return self.keep(f"greater_or_equal({run}, {value}, {low}) and less_or_equal({run}, {value}, {high})")
 
     def list_of(self, node: ListOf) -> str:
         items = "".join(self.value(item) + ", " for item in node.items)
@@ -403,6 +411,7 @@ class _Compiler:
         return None
 
     def lambda_(self, node: Lambda) -> str:
+        self.shares = True
         outer = self.parameters
         own = {name: self.variable() for name in node.parameters}
         self.parameters = outer | own

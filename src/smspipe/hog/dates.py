@@ -17,6 +17,7 @@ _DATE_TEXT: Final = re.compile(
     r"(?:[Tt ](?P<clock>(?:[01][0-9]|2[0-3]):[0-5][0-9])(?::(?P<second>[0-5][0-9])(?:[.,](?P<fraction>[0-9]{1,9}))?)?"
     r"(?P<zone>[Zz]|[+-](?:[01][0-9]|2[0-3])(?::?[0-5][0-9])?)?)?\Z"
 )
+_LONGEST_TEXT: Final = 100
 _ZONE_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_+\-/]{0,63}\Z")
 
 
@@ -32,7 +33,7 @@ def parse_date(text: str, zone: tzinfo = UTC) -> datetime | None:
         The instant, cut to milliseconds; None for anything else, so that a plain number or a bare
         year in a property is never taken for a date.
     """
-    match = _DATE_TEXT.match(text.strip())
+    match = _DATE_TEXT.match(text.strip()) if len(text) <= _LONGEST_TEXT else None
     if match is None:
         return None
     day, clock, second, fraction, offset = match.group("day", "clock", "second", "fraction", "zone")

@@ -19,6 +19,8 @@ MAX_CALLS: Final = 100
 MAX_ARGUMENTS: Final = 300
 CALL_COST: Final = 10
 CHARACTERS_A_STEP: Final = 64
+PRINT_COST: Final = 24
+"""Times that a printed character costs more than a copied one."""
 
 
 class Run:
@@ -57,6 +59,11 @@ class Run:
         if self.bytes_made > MAX_BYTES:
             raise memory_error(MAX_BYTES, self.bytes_made)
         self.work(size // CHARACTERS_A_STEP)
+
+    def printed(self, text: str) -> str:
+        """Count a text that was printed from a value of unknown size, which takes longer than copying it."""
+        self.allocate(PRINT_COST * len(text) + 8)
+        return text
 
     def made(self, text: str) -> str:
         """Count a text that was made from counted ones, and hand it on."""

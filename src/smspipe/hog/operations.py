@@ -8,11 +8,12 @@ from typing import Any, Final
 from smspipe.hog import comparing
 from smspipe.hog.library import FUNCTIONS, Function
 from smspipe.hog.limits import CHARACTERS_A_STEP, Run
-from smspipe.hog.values import Closure, ErrorValue, HogError, double, to_number, whole
+from smspipe.hog.values import Closure, ErrorValue, HogError, double, js_text, to_number, whole
 from smspipe.model.errors import Invalid
 
 _KEYS: Final = frozenset({str, int, float, bool, type(None)})
 _NUMBERS: Final = frozenset({int, float})
+_LISTS: Final = frozenset({list, tuple})
 
 
 def root(globals_: Mapping[str, Any], name: str) -> Any:
@@ -85,25 +86,27 @@ def dict_of(run: Run, entries: tuple[tuple[Any, Any], ...]) -> dict[Any, Any]:
     return dict(entries)
 
 
-def add(left: Any, right: Any) -> int | float:
+# ---- operators: each counts the work that long texts and lists make ----------------------------------
+
+
+def add(run: Run, left: Any, right: Any) -> int | float:
     """Add as numbers."""
-    return double(to_number(left) + to_number(right))
+    return double(_number(run, left) + _number(run, right))
 
 
-def subtract(left: Any, right: Any) -> int | float:
+def subtract(run: Run, left: Any, right: Any) -> int | float:
     """Subtract as numbers."""
-    return double(to_number(left) - to_number(right))
+    return double(_number(run, left) - _number(run, right))
 
 
-def multiply(left: Any, right: Any) -> int | float:
+def multiply(run: Run, left: Any, right: Any) -> int | float:
     """Multiply as numbers."""
-    one, other = double(to_number(left)), double(to_number(right))
-    return double(one * other)
+    return double(_number(run, left) * _number(run, right))
 
 
-def divide(left: Any, right: Any) -> int | float:
+def divide(run: Run, left: Any, right: Any) -> int | float:
     """Divide as numbers; by zero it is infinite, zero by zero NaN."""
-    one, other = float(double(to_number(left))), float(double(to_number(right)))
+    one, other = float(_number(run, left)), float(_number(run, right))
     if other == 0:
         if one == 0 or math.isnan(one):
             return math.nan
@@ -111,50 +114,99 @@ def divide(left: Any, right: Any) -> int | float:
     return whole(one / other)
 
 
-def modulo(left: Any, right: Any) -> int | float:
+def modulo(run: Run, left: Any, right: Any) -> int | float:
     """Take the remainder, with the sign of the dividend."""
-    one, other = double(to_number(left)), double(to_number(right))
+    one, other = _number(run, left), _number(run, right)
     if other == 0 or math.isinf(one) or math.isnan(one) or math.isnan(other):
         return math.nan
     return whole(math.fmod(one, other))
 
 
+def _number(run: Run, value: Any) -> int | float:
+    if type(value) is str and len(value) > CHARACTERS_A_STEP:
+        run.work(len(value))
+    elif type(value) in _LISTS and len(value) == 1:
+        value = run.printed(js_text(value))
+    return double(to_number(value))
+
+
+def equal(run: Run, left: Any, right: Any) -> bool:
+    """Apply `==`."""
+    _count(run, left, right)
+    return comparing.hog_equals(left, right)
+
+
+def less(run: Run, left: Any, right: Any) -> bool:
+    """Apply `<`."""
+    _count(run, left, right)
+    return comparing.hog_less(left, right)
+
+
+def less_or_equal(run: Run, left: Any, right: Any) -> bool:
+    """Apply `<=`."""
+    _count(run, left, right)
+    return comparing.hog_less_or_equal(left, right)
+
+
+def greater(run: Run, left: Any, right: Any) -> bool:
+    """Apply `>`."""
+    _count(run, left, right)
+    return comparing.hog_greater(left, right)
+
+
+def greater_or_equal(run: Run, left: Any, right: Any) -> bool:
+    """Apply `>=`."""
+    _count(run, left, right)
+    return comparing.hog_greater_or_equal(left, right)
+
+
 def like(run: Run, value: Any, pattern: Any) -> bool:
     """Apply `like`."""
-    _count(run, value)
-    return comparing.like(value, pattern)
+    return comparing.like(_text(run, value), _text(run, pattern))
 
 
 def ilike(run: Run, value: Any, pattern: Any) -> bool:
     """Apply `ilike`."""
-    _count(run, value)
-    return comparing.like(value, pattern, case_insensitive=True)
+    return comparing.like(_text(run, value), _text(run, pattern), case_insensitive=True)
 
 
 def matches(run: Run, value: Any, expression: Any) -> bool:
     """Apply `=~`."""
-    _count(run, value)
-    return comparing.matches(value, expression)
+    return comparing.matches(_text(run, value), _text(run, expression))
 
 
 def matches_any_case(run: Run, value: Any, expression: Any) -> bool:
     """Apply `=~*`."""
-    _count(run, value)
-    return comparing.matches(value, expression, case_insensitive=True)
+    return comparing.matches(_text(run, value), _text(run, expression), case_insensitive=True)
 
 
 def contained(run: Run, wanted: Any, container: Any) -> bool:
     """Apply `in`."""
-    _count(run, container)
+    _count(run, container, None)
     return comparing.hog_in(wanted, container)
 
 
-def _count(run: Run, value: Any) -> None:
-    """Count the work of looking through a text or a list."""
+def _text(run: Run, value: Any) -> Any:
+    """Take what a pattern is matched against as text, counted; null and false stay, for they match nothing."""
     if type(value) is str:
         run.work(1 + len(value) // CHARACTERS_A_STEP)
-    elif type(value) in (list, tuple):
-        run.work(1 + len(value))
+    elif type(value) in _LISTS:
+        value = run.printed(js_text(value))
+    return value
+
+
+def _count(run: Run, left: Any, right: Any) -> None:
+    """Count the work of comparing, or looking through, long texts and lists."""
+    for value in (left, right):
+        kind = type(value)
+        if kind is str:
+            if len(value) > CHARACTERS_A_STEP:
+                run.work(len(value) // CHARACTERS_A_STEP)
+        elif kind is list or kind is tuple:
+            # A list compared with what is not one is printed first, and its parts may be lists again.
+            run.work(1 + len(value))
+            if any(type(item) in _LISTS for item in value):
+                run.printed(js_text(value))
 
 
 def check_arity(function: Function, count: int, at: int) -> None:

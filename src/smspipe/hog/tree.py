@@ -124,7 +124,11 @@ class Between(Node, frozen=True, kw_only=True):
 
 
 class Text(Node, frozen=True, kw_only=True):
-    """Text with holes: literal parts are `Constant`s; the result is always a string, null parts are empty."""
+    """
+    Text with holes: literal parts are `Constant`s, null parts are empty, and the result is a string.
+
+    A single part keeps its own value and type: `{event.properties.amount}` alone is a number.
+    """
 
     parts: tuple[Node, ...]
 

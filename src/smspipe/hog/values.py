@@ -231,7 +231,7 @@ def _print(value: Any, pieces: list[str], size: list[int], depth: int) -> None:
         raise HogError(f"A value nested more than {MAX_PRINT_DEPTH} levels deep cannot be printed.")
     kind = type(value)
     if kind in (list, tuple):
-        opening, closing = ("[", "]") if kind is list else ("tuple(" if len(value) == 1 else "(", ")")
+        opening, closing = ("[", "]") if kind is list else ("tuple(" if len(value) < 2 else "(", ")")
         pieces.append(opening)
         for index, item in enumerate(value):
             if index:
@@ -262,7 +262,7 @@ def _literal(value: Any, kind: type) -> str:
     if kind is str:
         return f"'{value.translate(_QUOTED)}'"
     if kind is datetime:
-        return f"DateTime({number_text(epoch_seconds(value))}, '{zone_name(value)}')"
+        return f"DateTime({float(epoch_seconds(value))!r}, '{zone_name(value)}')"
     if kind is date:
         return f"Date({value.year}, {value.month}, {value.day})"
     if kind is InvalidDate:
@@ -282,12 +282,66 @@ def memory_error(limit: int, wanted: int) -> HogError:
     return HogError(f"Memory limit of {limit} bytes exceeded. Tried to allocate {wanted} bytes.")
 
 
-def js_text(value: Any, depth: int = 0) -> str:
-    """Convert as JavaScript's `String()`: lists joined with commas, null in them empty, objects `[object Object]`."""
+def js_text(value: Any) -> str:
+    """
+    Convert as JavaScript's `String()`: lists joined with commas, null in them empty, objects `[object Object]`.
+
+    Raises:
+        HogError: the value is nested too deeply, or its text would be too long.
+    """
+    if type(value) is str:
+        return value
+    if type(value) not in (list, tuple):
+        return _js_plain(value)
+    pieces: list[str] = []
+    _js_join(value, pieces, [0], 0)
+    return "".join(pieces)
+
+
+def _js_plain(value: Any) -> str:
+    return to_string(value) if value is None or type(value) in (str, int, float, bool) else "[object Object]"
+
+
+def _js_join(items: Any, pieces: list[str], size: list[int], depth: int) -> None:
     if depth > MAX_PRINT_DEPTH:
         raise HogError(f"A value nested more than {MAX_PRINT_DEPTH} levels deep cannot be printed.")
-    if type(value) in (list, tuple):
-        return ",".join("" if item is None else js_text(item, depth + 1) for item in value)
-    if value is None or type(value) in (str, int, float, bool):
-        return to_string(value)
-    return "[object Object]"
+    for index, item in enumerate(items):
+        if index:
+            pieces.append(",")
+        if type(item) in (list, tuple):
+            _js_join(item, pieces, size, depth + 1)
+        elif item is not None:
+            pieces.append(_js_plain(item))
+            size[0] += len(pieces[-1])
+        size[0] += 1
+        if size[0] > MAX_TEXT:
+            raise memory_error(MAX_TEXT, size[0])
+
+
+_PART_SIZE: Final = 8
+
+
+def check_size(value: Any) -> None:
+    """
+    Refuse a value that is too large to be handed out.
+
+    Lambdas can build in a few steps what is huge once written down, because its parts are shared.
+
+    Raises:
+        HogError: it is nested too deeply, or would be too long.
+    """
+    pending = [(value, 0)]
+    size = 0
+    while pending:
+        part, depth = pending.pop()
+        size += len(part) + _PART_SIZE if type(part) is str else _PART_SIZE
+        if size > MAX_TEXT:
+            raise memory_error(MAX_TEXT, size)
+        if depth > MAX_PRINT_DEPTH:
+            raise HogError(f"A value nested more than {MAX_PRINT_DEPTH} levels deep cannot be handed out.")
+        if type(part) in (list, tuple):
+            size += len(part)
+            pending.extend((item, depth + 1) for item in part)
+        elif type(part) is dict:
+            size += sum(len(key) if type(key) is str else 1 for key in part)
+            pending.extend((item, depth + 1) for item in part.values())

@@ -16,6 +16,7 @@ from smspipe.hog.values import HogError, js_text, to_string
 
 _URI_SAFE: Final = "!~*'()"
 _BASE64: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
+_LONGEST_RANGE: Final = 100
 _HEX: Final = frozenset("0123456789abcdefABCDEF")
 
 
@@ -163,6 +164,8 @@ def random_float(run: Run) -> float:
 def is_ip_address_in_range(_: Run, address: Any, network: Any) -> bool:
     """Tell whether an address is in a CIDR range; false when either is malformed."""
     if type(address) is not str or type(network) is not str or "/" not in network or "%" in address:
+        return False
+    if len(address) + len(network) > _LONGEST_RANGE:
         return False
     try:
         return ipaddress.ip_address(address) in ipaddress.ip_network(network, strict=False)

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 from smspipe.hog.dates import epoch_seconds, zone_name
 from smspipe.hog.library.function import hog
-from smspipe.hog.limits import CHARACTERS_A_STEP, Run
+from smspipe.hog.limits import Run
 from smspipe.hog.values import (
     MAX_PRINT_DEPTH,
     MAX_TEXT,
@@ -46,9 +46,7 @@ def parse(run: Run, text: Any) -> Any:
     Raises:
         ValueError: it is not JSON, or nested too deeply.
     """
-    source = js_text(text)
-    run.allocate(8 * len(source))
-    run.work(len(source) // CHARACTERS_A_STEP)
+    source = run.printed(js_text(text))
     try:
         return json.loads(source, parse_int=_integer, parse_float=_number, parse_constant=_refuse)
     except RecursionError as error:
@@ -87,7 +85,7 @@ def json_stringify(run: Run, value: Any, indent: Any = None) -> str:
     step = min(10, int(indent)) if type(indent) in (int, float) and 0 < indent < math.inf else 0
     pieces: list[str] = []
     _Writer(pieces, step).write(value, 0)
-    return run.made("".join(pieces))
+    return run.printed("".join(pieces))
 
 
 class _Writer:
@@ -203,7 +201,7 @@ def json_extract(run: Run, value: Any, *path_and_type: Any) -> Any:
 def json_extract_string(run: Run, value: Any, *path: Any) -> str | None:
     """Return the text of what is at a path; null if nothing is."""
     found = _extract(run, value, path)
-    return None if found is None else run.made(js_text(found))
+    return None if found is None else run.printed(js_text(found))
 
 
 @hog("JSONExtractInt", 1, None)

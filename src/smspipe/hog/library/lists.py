@@ -3,7 +3,7 @@
 import functools
 from typing import Any
 
-from smspipe.hog.comparing import index_in, search
+from smspipe.hog.comparing import includes, index_in, search
 from smspipe.hog.library.function import hog
 from smspipe.hog.limits import Run
 from smspipe.hog.values import HogError, js_text, to_number, truthy
@@ -48,13 +48,16 @@ def values(run: Run, value: Any) -> list[Any]:
 @hog("has", 2, 2)
 def has(run: Run, items: Any, wanted: Any) -> bool:
     """Tell whether an item is in a list, compared strictly."""
-    return index_of(run, items, wanted) > 0
+    if type(items) not in (list, tuple):
+        return False
+    run.work(len(items))
+    return includes(items, wanted)
 
 
 @hog("in", 2, 2)
 def in_(run: Run, wanted: Any, items: Any) -> bool:
     """Tell whether an item is in a list, compared strictly."""
-    return index_of(run, items, wanted) > 0
+    return has(run, items, wanted)
 
 
 @hog("indexOf", 2, 2)
@@ -98,13 +101,14 @@ def pop_front(run: Run, items: Any) -> list[Any]:
 
 
 def _sorted(run: Run, items: Any) -> list[Any]:
-    """Sort as JavaScript does unless told how: by text, in UTF-16 units, null last."""
+    """Sort as JavaScript does unless told how: by text, in UTF-16 units."""
     copied = list_of(run, items)
-    texts = {index: js_text(item).encode("utf-16-be", "surrogatepass") for index, item in enumerate(copied)}
-    run.allocate(sum(map(len, texts.values())))
     run.work(len(copied) * len(copied).bit_length())
-    order = sorted(texts, key=lambda index: (copied[index] is None, texts[index]))
-    return [copied[index] for index in order]
+
+    def text(item: Any) -> bytes:
+        return run.printed(js_text(item)).encode("utf-16-be", "surrogatepass")
+
+    return sorted(copied, key=text)
 
 
 @hog("arraySort", 1, None)
@@ -128,8 +132,8 @@ def array_reverse(run: Run, items: Any) -> list[Any]:
 @hog("arrayStringConcat", 1, 2)
 def array_string_concat(run: Run, items: Any, separator: Any = "") -> str:
     """Join the texts of a list; null is empty."""
-    between = js_text(separator)
-    pieces = ["" if item is None else js_text(item) for item in list_of(run, items)]
+    between = run.printed(js_text(separator))
+    pieces = ["" if item is None else run.printed(js_text(item)) for item in list_of(run, items)]
     run.allocate(sum(map(len, pieces)) + len(between) * len(pieces))
     return between.join(pieces)
 
@@ -187,7 +191,7 @@ def sortable_semver(run: Run, version: Any) -> list[Any]:
     """List the numbers of the first dotted version in a text, for comparing; nothing if there is none."""
     if version is None:
         return []
-    text = js_text(version)
+    text = run.printed(js_text(version))
     run.work(len(text))
     found = search(r"(\d+(\.\d+)+)", text)
     if found is None:

@@ -174,7 +174,7 @@ def min2(_: Run, left: Any, right: Any) -> Any:
 def plus(run: Run, left: Any, right: Any) -> Any:
     """Add numbers; with a text, a list or an object on either side, join texts instead."""
     if any(type(value) not in (int, float, bool, type(None)) for value in (left, right)):
-        one, other = js_text(left), js_text(right)
+        one, other = run.printed(js_text(left)), run.printed(js_text(right))
         run.allocate(len(one) + len(other) + 8)
         return one + other
     return double(to_number(left) + to_number(right))
@@ -204,8 +204,7 @@ def to_int(run: Run, value: Any) -> int | float | None:
         return math.floor(counted)
     if type(value) in (int, float):
         return _cut(value)
-    run.work(10)
-    return leading_number(value, fraction=False)
+    return leading_number(run.printed(js_text(value)), fraction=False)
 
 
 @hog("toFloat", 1, 1)
@@ -216,8 +215,7 @@ def to_float(run: Run, value: Any) -> int | float | None:
         return counted
     if type(value) in (int, float):
         return None if math.isnan(value) else double(value)
-    run.work(10)
-    return leading_number(value, fraction=True)
+    return leading_number(run.printed(js_text(value)), fraction=True)
 
 
 def _cut(value: int | float) -> int | float | None:

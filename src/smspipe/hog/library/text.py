@@ -16,9 +16,15 @@ from smspipe.hog.values import HogError, js_text, to_number, to_string, to_text
 
 def as_text(run: Run, value: Any) -> str:
     """Take an argument as text, printing what is not, and count the work of reading it."""
-    text = value if type(value) is str else to_string(value)
-    run.work(len(text) // CHARACTERS_A_STEP)
-    return text
+    if type(value) is not str:
+        return run.printed(to_string(value))
+    run.work(len(value) // CHARACTERS_A_STEP)
+    return value
+
+
+def plain_text(run: Run, value: Any) -> str:
+    """Take an argument as JavaScript's `String()` does, and count the work of printing what is not text."""
+    return value if type(value) is str else run.printed(js_text(value))
 
 
 def utf16(text: str) -> bytes:
@@ -47,7 +53,7 @@ def whole_number(value: Any, fallback: int = 0) -> int:
 @hog("concat", 1, None)
 def concat(run: Run, *values: Any) -> str:
     """Join the texts of all values; null is empty."""
-    pieces = [value if type(value) is str else to_text(value) for value in values]
+    pieces = [value if type(value) is str else run.printed(to_text(value)) for value in values]
     run.allocate(sum(map(len, pieces)) + 8)
     return "".join(pieces)
 
@@ -56,7 +62,7 @@ def concat(run: Run, *values: Any) -> str:
 @hog("toUUID", 1, 1)
 def to_string_function(run: Run, value: Any, _: Any = None) -> str:
     """Print a value; null is the text `null`."""
-    return run.made(to_string(value))
+    return run.printed(to_string(value))
 
 
 @hog("lower", 1, 1)
@@ -139,8 +145,8 @@ def _replacement(pattern: str, before: str, found: str, after: str) -> str:
 def _replace(run: Run, value: Any, sought: Any, replacement: Any, limit: int) -> str | None:
     if value is None:
         return None
-    text, old = as_text(run, value), js_text(sought)
-    new = js_text(replacement)
+    text, old = as_text(run, value), plain_text(run, sought)
+    new = plain_text(run, replacement)
     count = min(text.count(old), limit) if limit > 0 else text.count(old)
     run.work(count)
     if "$" not in new:
@@ -192,7 +198,7 @@ def substring(run: Run, value: Any, start: Any, size: Any = None) -> str:
 def _position(run: Run, text: Any, part: Any, *, fold: bool) -> int:
     if type(text) is not str:
         return 0
-    sought = js_text(part)
+    sought = plain_text(run, part)
     run.work((len(text) + len(sought)) // CHARACTERS_A_STEP)
     if fold:
         text, sought = text.lower(), sought.lower()
@@ -213,8 +219,10 @@ def position_case_insensitive(run: Run, text: Any, part: Any, _: Any = None) -> 
 
 
 @hog("startsWith", 2, 2)
-def starts_with(_: Run, text: Any, prefix: Any) -> bool:
+def starts_with(run: Run, text: Any, prefix: Any) -> bool:
     """Tell whether a text begins with another; false when either is not text."""
+    if type(prefix) is str:
+        run.work(len(prefix) // CHARACTERS_A_STEP)
     return type(text) is str and type(prefix) is str and text.startswith(prefix)
 
 
@@ -223,7 +231,7 @@ def split_by_string(run: Run, separator: Any, text: Any, most: Any = None) -> li
     """Split at a separator, at every character when it is empty; `most` parts at most, the rest dropped."""
     if text is None:
         return []
-    whole, between = as_text(run, text), js_text(separator)
+    whole, between = as_text(run, text), plain_text(run, separator)
     count = whole.count(between) + 1
     run.work(count)
     run.allocate(8 * count + len(whole))
@@ -242,7 +250,7 @@ def extract_regex(run: Run, text: Any, expression: Any) -> str:
     """Return the first group of the first match, the whole match when there is no group, "" when there is no match."""
     if text is None or expression is None:
         return ""
-    found = comparing.search(js_text(expression), as_text(run, text))
+    found = comparing.search(plain_text(run, expression), as_text(run, text))
     if found is None:
         return ""
     return run.made((found.group(1) if found.re.groups else found.group()) or "")
@@ -281,9 +289,9 @@ def multi_search_any_case_insensitive(run: Run, text: Any, parts: Any) -> int:
     """Return 1 if any of the parts is in the text, whatever the case, else 0."""
     if text is None or type(parts) not in (list, tuple):
         return 0
-    haystack = js_text(text).lower()
+    haystack = plain_text(run, text).lower()
     run.work((1 + len(parts)) * (1 + len(haystack) // CHARACTERS_A_STEP))
-    return int(any(js_text(part).lower() in haystack for part in parts))
+    return int(any(plain_text(run, part).lower() in haystack for part in parts))
 
 
 @hog("print", 0, None)
