@@ -164,6 +164,12 @@ def test_a_conditions_type_says_where_its_value_is_read(condition: dict[str, Any
     assert decide(make_matcher({"properties": [condition]}, mode), event, person, GROUPS) is expected
 
 
+def test_the_chain_of_an_event_without_elements_is_empty_text_to_posthog_and_missing_to_a_person() -> None:
+    document = {"properties": [{"key": "$elements_chain", "operator": "is_set"}]}
+    assert decide(make_matcher(document, Mode.POSTHOG), make_event())
+    assert not decide(make_matcher(document, Mode.SANE), make_event())
+
+
 @pytest.mark.parametrize("person", [None, make_person()])
 def test_without_a_person_its_properties_are_missing(person: Any) -> None:
     unset = make_matcher({"properties": [{"key": "email", "operator": "is_not_set", "type": "person"}]})
@@ -347,10 +353,11 @@ def test_groups_may_be_nested_but_not_without_end() -> None:
     for _ in range(20):
         document = [{"type": "OR", "values": document}]
     assert decide(make_matcher({"properties": document}), make_event(paid=1))
-    for _ in range(500):
-        document = [{"type": "OR", "values": document}]
-    with pytest.raises(Invalid, match="levels deep"):
-        read_properties(document)
+    for deeper in (1, 500):
+        for _ in range(deeper):
+            document = [{"type": "OR", "values": document}]
+        with pytest.raises(Invalid, match="nested more than 20 levels deep"):
+            read_properties(document)
     with pytest.raises(Invalid, match="at most 1000 conditions"):
         read_properties([PAID] * 1001)
 

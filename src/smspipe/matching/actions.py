@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from smspipe.hog import HogError, hog_equals, like
-from smspipe.matching.conditions import compile_group, find_selectors, find_tags
+from smspipe.matching.clicks import find_selectors, find_tags
+from smspipe.matching.conditions import compile_group
 from smspipe.matching.elements import Chain, chain_of
 from smspipe.matching.patterns import compile_pattern
 from smspipe.matching.selectors import read_selector

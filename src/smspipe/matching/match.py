@@ -20,7 +20,7 @@ from smspipe.matching.sentences import join_reasons, mask_phones, show, show_lis
 from smspipe.matching.tree import TRUE, All, Check, Leaf, Mismatch, Node, Some, explain, fuse, is_fallible
 from smspipe.model.errors import Fault, Invalid
 from smspipe.model.event import Event, Group
-from smspipe.model.filter import Action, Filter, Mode, PropertyGroup
+from smspipe.model.filter import Action, ActionFilter, Filter, Mode, PropertyGroup
 from smspipe.model.person import Person
 
 _NO_ACTIONS: Final[Mapping[str, Action]] = MappingProxyType({})
@@ -171,17 +171,10 @@ def compile_filter(
         _compile_event_entry(entry.id, entry.properties, mode, f"{field}__events__{index}")
         for index, entry in enumerate(filter.events)
     ]
-    for index, listed in enumerate(filter.actions):
-        place = f"{field}__actions__{index}"
-        action = actions.get(listed.id)
-        if action is None:
-            raise Invalid(
-                f"Action ID {show(listed.id)} does not exist!", field=place, hint="It was deleted: choose another."
-            )
-        node = compile_action(action, mode, place)
-        names = action_event_names(action)
-        whole = _with_properties(node, listed.properties, mode, place)
-        entries.append(_Entry(node=whole, field=place, names=names, action=listed.id))
+    entries += [
+        _compile_action_entry(entry, actions, mode, f"{field}__actions__{index}")
+        for index, entry in enumerate(filter.actions)
+    ]
     rest: list[Node] = []
     if filter.filter_test_accounts and test_accounts is not None and test_accounts.values:
         rest.append(compile_group(test_accounts, mode, "test_account_filters", test_accounts=True))
@@ -197,6 +190,16 @@ def _compile_event_entry(name: str | None, properties: PropertyGroup, mode: Mode
     node: Node = TRUE if name is None else event_name_leaf([name], f"{field}__id")
     names = None if name is None else frozenset({name})
     return _Entry(node=_with_properties(node, properties, mode, field), field=field, names=names)
+
+
+def _compile_action_entry(listed: ActionFilter, actions: Mapping[str, Action], mode: Mode, field: str) -> _Entry:
+    action = actions.get(listed.id)
+    if action is None:
+        raise Invalid(
+            f"Action ID {show(listed.id)} does not exist!", field=field, hint="It was deleted: choose another."
+        )
+    node = _with_properties(compile_action(action, mode, field), listed.properties, mode, field)
+    return _Entry(node=node, field=field, names=action_event_names(action), action=listed.id)
 
 
 def _with_properties(node: Node, properties: PropertyGroup, mode: Mode, field: str) -> Node:

@@ -63,7 +63,7 @@ class Selector(msgspec.Struct, frozen=True):
 
     def found_in(self, elements: Sequence[Element]) -> bool:
         """Tell whether any element of the chain, with those it lies in, is what the selector asks for."""
-        # reachable[i]: the parts up to here can be laid on the chain so that the last lies on element i.
+        # For each element: whether the parts so far can be laid on the chain with the last of them on it.
         first, *rest = self.parts
         reachable = [first.fits(element) for element in elements]
         child = first.child
@@ -77,58 +77,74 @@ class Selector(msgspec.Struct, frozen=True):
         return any(reachable)
 
 
+class _Unfinished:
+    """The part that is being read."""
+
+    def __init__(self, *, child: bool) -> None:
+        self.child = child
+        self.tag: str | None = None
+        self.classes: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+
+    def empty(self) -> bool:
+        return self.tag is None and not self.classes and not self.attributes
+
+    def finish(self) -> Part:
+        return Part(
+            tag=None if self.tag == "*" else self.tag,
+            classes=frozenset(self.classes),
+            attributes=tuple(self.attributes),
+            child=self.child,
+        )
+
+    def add(self, token: re.Match[str], field: str) -> None:
+        """Add one token: a tag, a class, an id, an attribute or a place among siblings."""
+        if token["cls"]:
+            name, colon, last = token["cls"].rpartition(":")
+            if colon and last in _PSEUDO_CLASSES:
+                raise _unreadable(token.start() + 1 + len(name), field)
+            self.classes.append(_unescape(token["cls"]))
+        elif token["id"]:
+            self.attributes.append(("attr_id", _unescape(token["id"])))
+        elif token["key"]:
+            quoted = token["double"] if token["double"] is not None else token["single"]
+            value = token["bare"] if quoted is None else _unescape(quoted)
+            self.attributes.append(("attr_id" if token["key"] == "id" else token["key"], value))
+        elif token["nth"]:
+            self.attributes.append((token["nth"], token["place"]))
+        elif self.empty():
+            self.tag = token["tag"] or "*"
+        else:
+            raise _unreadable(token.start(), field)
+
+
 def read_selector(text: str, field: str) -> Selector:
     """
     Read a selector such as `div.cart > button#buy[data-id="7"]:nth-child(2)`.
 
     Raises:
-        Invalid: it is empty, or uses what an element chain cannot answer (`:hover`, `+`, `~`, lists with commas).
+        Invalid: it is empty, or uses what an element chain cannot answer (`:hover`, `+`, `~`, lists with commas);
+            `position` is where, in the text without blanks around it.
     """
     parts: list[Part] = []
-    current: dict[str, str] = {}
-    classes: list[str] = []
-    attributes: list[tuple[str, str | None]] = []
-    child = False
+    part = _Unfinished(child=False)
     text = text.strip()
     position = 0
     while position < len(text):
         token = _TOKEN.match(text, position)
-        if token is None or len(parts) > _MOST_PARTS:
+        if token is None or len(parts) == _MOST_PARTS:
             raise _unreadable(position, field)
         position = token.end()
-        if (space := token["space"]) is not None:
-            if not (current or classes or attributes) or position == len(text):
-                raise _unreadable(token.start(), field)
-            parts.append(_part(current, classes, attributes, child=child))
-            current, classes, attributes, child = {}, [], [], ">" in space
-        elif token["cls"]:
-            classes.append(_unescape(token["cls"]))
-            name, colon, last = token["cls"].rpartition(":")
-            if colon and last in _PSEUDO_CLASSES:
-                raise _unreadable(token.start() + 1 + len(name), field)
-        elif token["id"]:
-            attributes.append(("attr_id", _unescape(token["id"])))
-        elif token["key"]:
-            value = token["double"] if token["double"] is not None else token["single"]
-            value = token["bare"] if value is None else _unescape(value)
-            attributes.append(("attr_id" if token["key"] == "id" else token["key"], value))
-        elif token["nth"]:
-            attributes.append((token["nth"], token["place"]))
-        elif current:
+        if token["space"] is None:
+            part.add(token, field)
+        elif part.empty() or position == len(text):
             raise _unreadable(token.start(), field)
         else:
-            current = {"tag": token["tag"] or "*"}
-    if not (current or classes or attributes):
+            parts.append(part.finish())
+            part = _Unfinished(child=">" in token["space"])
+    if part.empty():
         raise _unreadable(0, field)
-    parts.append(_part(current, classes, attributes, child=child))
-    return Selector(tuple(reversed(parts)))
-
-
-def _part(
-    current: dict[str, str], classes: list[str], attributes: list[tuple[str, str | None]], *, child: bool
-) -> Part:
-    tag = current.get("tag")
-    return Part(tag=None if tag == "*" else tag, classes=frozenset(classes), attributes=tuple(attributes), child=child)
+    return Selector(tuple(reversed((*parts, part.finish()))))
 
 
 def _unescape(text: str) -> str:

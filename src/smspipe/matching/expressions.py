@@ -1,14 +1,48 @@
-"""What an expression in a filter can refer to: PostHog's names for the parts of an event, its person and its groups."""
+"""Conditions that are expressions, and what these can refer to: PostHog's names for an event, its person and groups."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Final
 
+from smspipe.hog import compile_expression, truthy
 from smspipe.matching.elements import chain_of
+from smspipe.matching.sentences import mask_phones, show
+from smspipe.matching.tree import Leaf
 from smspipe.model.clock import to_iso
+from smspipe.model.errors import Invalid
 from smspipe.model.event import Event, Group
 from smspipe.model.person import Person
 
 _GROUP_TYPES: Final = range(5)
+
+
+def compile_expression_leaf(source: str, field: str, *, negation: bool) -> Leaf:
+    """
+    Compile an expression. Among other conditions its result counts by its truth; alone only true itself will do.
+
+    A fault while it runs is a HogError, which the matcher translates.
+    """
+    try:
+        expression = compile_expression(source)
+    except Invalid as error:
+        raise Invalid(
+            f"Filter compilation errors: {error}", field=f"{field}__key", position=error.position, hint=error.hint
+        ) from error
+
+    def run(event: Event, person: Person | None, groups: Sequence[Group], now: datetime) -> Any:
+        return expression(filter_globals(event, person, groups), now)
+
+    def check(event: Event, person: Person | None, groups: Sequence[Group], now: datetime) -> bool:
+        return truthy(run(event, person, groups, now)) is not negation
+
+    def tell(event: Event, person: Person | None, groups: Sequence[Group], now: datetime) -> str:
+        wanted = "false" if negation else "true"
+        return f"the expression {mask_phones(source)} gives {show(run(event, person, groups, now))}, not {wanted}"
+
+    def alone(event: Event, person: Person | None, groups: Sequence[Group], now: datetime) -> bool:
+        return run(event, person, groups, now) is True
+
+    return Leaf(check=check, tell=tell, field=field, fallible=True, alone=None if negation else alone)
 
 
 def filter_globals(event: Event, person: Person | None, groups: Sequence[Group]) -> dict[str, Any]:
