@@ -10,31 +10,147 @@ from pathlib import Path
 from typing import IO, Any
 
 import structlog
+from sqlalchemy import Connection
 
-from smspipe import telemetry
+from smspipe import destinations, telemetry
 from smspipe.config import Config
-from smspipe.db import Writer, open_database
+from smspipe.db import Database, Writer, open_database
 from smspipe.destinations import Keyring
 from smspipe.model import clock
-from smspipe.model.errors import Invalid
+from smspipe.model.destination import Account, Destination
+from smspipe.model.errors import Invalid, Permanent, Temporary
+from smspipe.model.ids import EventUuid
+from smspipe.pipeline import explain, trial
+from smspipe.pipeline.explain import Explanation
 from smspipe.pipeline.pipe import Limits, Pipe
-from smspipe.pipeline.prepare import Site
-from smspipe.sending import Client
+from smspipe.pipeline.prepare import Site, prepare
+from smspipe.pipeline.trial import Sample, Trial
+from smspipe.sending import AccountFault, Client, Later, Numbers, Verified
 from smspipe.web.capture import CaptureDoor
 from smspipe.web.server import bind, make_server
+from smspipe.web.services import PhoneNumber, Services
 
-Ready = Callable[["Running"], None]
 _SANDBOX = "/sandbox"
+ADDRESS_FILE = "address"
+"""In the data folder: where the running service is reached, for the command line."""
 
 
 class Running:
     """What a started service tells the one who started it."""
 
-    def __init__(self, config: Config, host: str, port: int, sandbox: Any) -> None:
+    def __init__(self, config: Config, host: str, port: int) -> None:
         self.config = config
         self.port = port
-        self.address = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"  # noqa: S104 (compared, not bound)
-        self.sandbox = sandbox
+        shown = "127.0.0.1" if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host  # noqa: S104 (compared only)
+        self.address = f"http://{shown}:{port}"
+
+
+class House:
+    """Every object of one service, built but not started."""
+
+    def __init__(self, config: Config, address: str, *, sandbox: bool, now: Callable[[], datetime]) -> None:
+        """
+        Build it.
+
+        Args:
+            config: the settings.
+            address: where the service is reached on this machine.
+            sandbox: serve a Twilio for development under `/sandbox`, and send to that.
+            now: the clock.
+
+        Raises:
+            Invalid: the database cannot be used.
+        """
+        self.config = config
+        self.now = now
+        self.database: Database = open_database(config.database_url)
+        self.database.create()
+        self.writer = Writer(self.database, asyncio.get_running_loop().call_soon_threadsafe)
+        self.keyring = Keyring(config.secret_key.reveal())
+        self.twin: Any = _make_sandbox() if sandbox else None
+        self.twilio_url = f"{address}{_SANDBOX}" if sandbox else config.twilio_api_url
+        self.client = Client(self.twilio_url, concurrency=config.twilio_connections)
+        self.site = Site(
+            project={"id": 1, "name": "smspipe", "url": f"{config.public_url or address}/project/1"},
+            default_country=config.default_country,
+        )
+        self.pipe = Pipe(
+            database=self.database,
+            writer=self.writer,
+            client=self.client,
+            keyring=self.keyring,
+            site=self.site,
+            clock=now,
+            limits=Limits(slots=2 * config.twilio_connections),
+        )
+        self.door = CaptureDoor(
+            offer=self.pipe.offer, clock=now, token=config.project_token, hook_keys=[config.api_key]
+        )
+
+    def services(self) -> Services:
+        """Give the doors of the API what they need."""
+        return Services(
+            database=self.database,
+            writer=self.writer,
+            keyring=self.keyring,
+            api_key=self.config.api_key,
+            clock=self.now,
+            prepare=lambda destination: prepare(destination, self.site),
+            changed=self.pipe.reload,
+            test=self._test,
+            explain=self._explain,
+            check_account=self._check_account,
+            phone_numbers=self._phone_numbers,
+            twilio_api_url=self.twilio_url,
+            ready=self.pipe.unready,
+            wake=self.pipe.dispatch.wake,
+        )
+
+    def application(self) -> Callable[[Any, Any, Any], Awaitable[None]]:
+        """Give the ASGI application for everything that is not capture: the API, and the sandbox beside it."""
+        from smspipe.web.routes import api
+
+        doors = api(self.services())
+        twin = self.twin
+        if twin is None:
+            return doors
+        from smspipe.sandbox import keep_drop
+
+        async def route(scope: Any, receive: Any, send: Any) -> None:
+            await (twin if scope["path"].startswith(_SANDBOX + "/") else doors)(scope, receive, send)
+
+        return keep_drop(route)
+
+    async def _test(self, destination: Destination, sample: Sample, mock: bool) -> Trial:
+        prepared = prepare(destination, self.site)
+        return await trial.run(prepared, sample, self.now(), client=None if mock else self.client)
+
+    def _explain(self, connection: Connection, uuid: EventUuid) -> Explanation | None:
+        found = destinations.load_all(connection, self.keyring)
+        return explain.explain(connection, uuid, found, self.site)
+
+    async def _check_account(self, account: Account) -> None:
+        _raise_unless_well(await self.client.check(account))
+
+    async def _phone_numbers(self, account: Account) -> list[PhoneNumber]:
+        answer = await self.client.numbers(account)
+        if not isinstance(answer, Numbers):
+            _raise_unless_well(answer)
+            return []
+        return [
+            PhoneNumber(sid=each.sid, phone_number=each.phone_number, friendly_name=each.friendly_name)
+            for each in answer.numbers
+        ]
+
+
+def _raise_unless_well(answer: Verified | AccountFault | Later) -> None:
+    match answer:
+        case AccountFault():
+            raise Permanent(answer.saw, code=answer.code)
+        case Later():
+            raise Temporary(answer.saw, retry_after=answer.retry_after)
+        case Verified():
+            return
 
 
 async def serve(
@@ -43,7 +159,7 @@ async def serve(
     host: str,
     port: int,
     sandbox: bool,
-    ready: Ready,
+    ready: Callable[[Running], None],
     now: Callable[[], datetime] = clock.now,
 ) -> None:
     """
@@ -60,45 +176,27 @@ async def serve(
     Raises:
         Invalid: another process serves this data folder, the address is taken, or the database cannot be used.
     """
-    _configure_logs(config)
+    configure_logs(config)
     telemetry.crash_at(config.crash_at)
-    lock = _lock(config.data)
-    bound = bind(host, port)
-    database = open_database(config.database_url)
-    database.create()
-    writer = Writer(database, asyncio.get_running_loop().call_soon_threadsafe)
-    writer.start()
-    twin = _make_sandbox() if sandbox else None
-    running = Running(config, host, bound.getsockname()[1], twin)
-    client = Client(
-        f"{running.address}{_SANDBOX}" if sandbox else config.twilio_api_url, concurrency=config.twilio_connections
-    )
-    site = Site(
-        project={"id": 1, "name": "smspipe", "url": f"{config.public_url or running.address}/project/1"},
-        default_country=config.default_country,
-    )
-    pipe = Pipe(
-        database=database,
-        writer=writer,
-        client=client,
-        keyring=Keyring(config.secret_key.reveal()),
-        site=site,
-        clock=now,
-        limits=Limits(slots=2 * config.twilio_connections),
-    )
-    door = CaptureDoor(offer=pipe.offer, clock=now, token=config.project_token, hook_keys=[config.api_key])
-    try:
-        await pipe.start()
-        server = make_server(_mount(twin), door, listening=lambda: ready(running))
-        await server.serve(sockets=[bound])
-    finally:
-        await pipe.stop()
-        writer.stop()
-        database.close()
-        if twin is not None:
-            await twin.close()
-        bound.close()
-        lock.close()
+    with lock_folder(config.data):
+        bound = bind(host, port)
+        running = Running(config, host, bound.getsockname()[1])
+        house = House(config, running.address, sandbox=sandbox, now=now)
+        house.writer.start()
+        address = config.data / ADDRESS_FILE
+        try:
+            await house.pipe.start()
+            server = make_server(house.application(), house.door, listening=lambda: ready(running))
+            address.write_text(running.address, "utf-8")
+            await server.serve(sockets=[bound])
+        finally:
+            address.unlink(missing_ok=True)
+            await house.pipe.stop()
+            house.writer.stop()
+            house.database.close()
+            if house.twin is not None:
+                await house.twin.close()
+            bound.close()
 
 
 def _make_sandbox() -> Any:
@@ -107,20 +205,7 @@ def _make_sandbox() -> Any:
     return Sandbox(account_sid=DEMO_ACCOUNT_SID, auth_token=DEMO_AUTH_TOKEN, prefix=_SANDBOX)
 
 
-def _mount(twin: Any) -> Callable[[Any, Any, Any], Awaitable[None]]:
-    """Put the sandbox beside the service's own routes."""
-
-    async def route(scope: Any, receive: Any, send: Any) -> None:
-        if twin is not None and scope["path"].startswith(_SANDBOX + "/"):
-            await twin(scope, receive, send)
-            return
-        await send({"type": "http.response.start", "status": 404, "headers": []})
-        await send({"type": "http.response.body", "body": b""})
-
-    return route
-
-
-def _configure_logs(config: Config) -> None:
+def configure_logs(config: Config) -> None:
     """Write one line for each thing that happened to standard error: for a person on a terminal, as JSON elsewhere."""
     level = logging.getLevelNamesMapping()[config.log_level.upper()]
     telemetry.hide(config.api_key.reveal())
@@ -142,11 +227,14 @@ def _configure_logs(config: Config) -> None:
     )
 
 
-def _lock(folder: Path) -> IO[str]:
+def lock_folder(folder: Path) -> IO[str]:
     """
     Make sure that no other process serves this folder: two would send twice what one was about to.
 
-    The lock ends with the process, however it ends.
+    The lock ends when the handle is closed, or with the process, however it ends.
+
+    Raises:
+        Invalid: another process holds it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     handle = (folder / "lock").open("w")

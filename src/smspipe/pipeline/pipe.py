@@ -83,6 +83,7 @@ class Pipe:
         self._fanning = False
         self._fan_idle = asyncio.Event()
         self._fan_idle.set()
+        self._cannot_write = False
         self._careful_until = 0
         """Up to this position requests are decided on one at a time, to find the one that cannot be."""
         self._reloading = False
@@ -138,6 +139,16 @@ class Pipe:
     async def reload(self) -> None:
         """Load and compile the destinations now, and return when new events meet them."""
         await self._reload()
+
+    def unready(self) -> str | None:
+        """Say in a sentence why this service should get no events now; None when it should."""
+        if self._ending:
+            return "The service is stopping."
+        if self._last - self._position > self._limits.backlog_requests:
+            return "Too many events wait to be decided on."
+        if self._cannot_write:
+            return "The database cannot be written."
+        return None
 
     def _reloaded(self, task: "asyncio.Task[None]") -> None:
         self._reloading = False
@@ -226,6 +237,7 @@ class Pipe:
             self._undone(error)
             return
         self._position = done.position
+        self._cannot_write = False
         self.dispatch.take(done.sending, reserved, waiting=done.waiting)
         for (destination, outcome, reason), n in done.outcomes.items():
             if outcome != "pending":
@@ -251,6 +263,7 @@ class Pipe:
         count("smspipe_faults_total")
         log.error("fanout_failed", error=str(error), kind=type(error).__name__, after=self._position)
         if isinstance(error, Temporary):
+            self._cannot_write = True
             asyncio.get_running_loop().call_later(_WAIT_AFTER_FAULT, self._fan_out)
         elif self._position >= self._careful_until:
             self._careful_until = self._last

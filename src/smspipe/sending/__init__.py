@@ -2,12 +2,14 @@
 
 from smspipe.sending.client import Client
 from smspipe.sending.codes import CODES, Code, Kind, describe
-from smspipe.sending.request import Request, build_check, build_request, encode_form
+from smspipe.sending.request import Request, build_check, build_numbers, build_request, encode_form
 from smspipe.sending.response import (
     Accepted,
     AccountFault,
     Answer,
     Later,
+    Number,
+    Numbers,
     OptedOut,
     Refused,
     Unconfirmed,
@@ -15,6 +17,7 @@ from smspipe.sending.response import (
     sort_answer,
     sort_check,
     sort_delivery,
+    sort_numbers,
 )
 
 __all__ = [
@@ -26,16 +29,20 @@ __all__ = [
     "Code",
     "Kind",
     "Later",
+    "Number",
+    "Numbers",
     "OptedOut",
     "Refused",
     "Request",
     "Unconfirmed",
     "Verified",
     "build_check",
+    "build_numbers",
     "build_request",
     "describe",
     "encode_form",
     "sort_answer",
     "sort_check",
     "sort_delivery",
+    "sort_numbers",
 ]

@@ -23,8 +23,18 @@ from urllib.parse import urlsplit
 from smspipe.model.destination import Account
 from smspipe.model.errors import Invalid
 from smspipe.sending.connection import Connection, Lost, Raw
-from smspipe.sending.request import Request, build_check
-from smspipe.sending.response import AccountFault, Answer, Later, Unconfirmed, Verified, sort_answer, sort_check
+from smspipe.sending.request import Request, build_check, build_numbers
+from smspipe.sending.response import (
+    AccountFault,
+    Answer,
+    Later,
+    Numbers,
+    Unconfirmed,
+    Verified,
+    sort_answer,
+    sort_check,
+    sort_numbers,
+)
 
 _URL: Final = re.compile(r"https?://[!-~]+").fullmatch
 
@@ -120,6 +130,15 @@ class Client:
         if isinstance(raw, tuple):
             return sort_check(*raw)
         if isinstance(raw, Unconfirmed):  # nothing to confirm: asking again is harmless
+            return Later(saw=f"{self._host_header} did not answer. Try again later.")
+        return raw
+
+    async def numbers(self, account: Account) -> Numbers | AccountFault | Later:
+        """Ask for the account's phone numbers; changes nothing."""
+        raw = await self._make(build_numbers(account))
+        if isinstance(raw, tuple):
+            return sort_numbers(*raw)
+        if isinstance(raw, Unconfirmed):
             return Later(saw=f"{self._host_header} did not answer. Try again later.")
         return raw
 

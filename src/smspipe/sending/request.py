@@ -99,6 +99,18 @@ def build_check(account: Account) -> Request:
     return Request(method="GET", path=path, headers=headers.replace(_FORM, b""))
 
 
+def build_numbers(account: Account) -> Request:
+    """
+    Build a GET of the account's phone numbers, the first page of them.
+
+    Source:
+        https://www.twilio.com/docs/phone-numbers/api/incomingphonenumber-resource
+    """
+    messages, headers = _address(account)
+    path = messages.replace("/Messages.json", "/IncomingPhoneNumbers.json")
+    return Request(method="GET", path=path, headers=headers.replace(_FORM, b""))
+
+
 @lru_cache(maxsize=256)
 def _address(account: Account) -> tuple[str, bytes]:
     credentials = f"{account.username}:{account.password.reveal()}".encode("utf-8", "replace")

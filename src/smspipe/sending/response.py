@@ -105,6 +105,24 @@ Answer = Accepted | Refused | OptedOut | Later | AccountFault | Unconfirmed
 """What became of one POST."""
 
 
+class Number(msgspec.Struct, frozen=True, kw_only=True):
+    """A phone number of the account."""
+
+    sid: str
+    phone_number: str
+    friendly_name: str = ""
+
+
+class Numbers(msgspec.Struct, frozen=True, kw_only=True):
+    """The account's phone numbers, the first page of them."""
+
+    numbers: tuple[Number, ...]
+
+
+class _NumbersBody(msgspec.Struct):
+    incoming_phone_numbers: tuple[Number, ...]
+
+
 class _Body(msgspec.Struct):
     """The few fields that matter, of any type: a surprise in one of them must not hide the others."""
 
@@ -223,6 +241,17 @@ def sort_check(status: int, headers: Mapping[str, str], body: bytes) -> Verified
             error_message=_mask(told),
         )
     return Later(saw=f"Twilio answered HTTP {status} when asked for the account. Try again later.", http_status=status)
+
+
+def sort_numbers(status: int, headers: Mapping[str, str], body: bytes) -> Numbers | AccountFault | Later:
+    """Say what a complete answer to the GET of `build_numbers` means. Never raises, whatever the bytes."""
+    if 200 <= status < 300:
+        try:
+            return Numbers(numbers=msgspec.json.decode(body, type=_NumbersBody).incoming_phone_numbers)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return Later(saw="Twilio's list of phone numbers cannot be read. Try again later.", http_status=status)
+    answer = sort_check(status, headers, body)
+    return answer if isinstance(answer, AccountFault | Later) else Numbers(numbers=())
 
 
 def sort_delivery(code: int, sender: str) -> Kind:

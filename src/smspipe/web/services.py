@@ -1,0 +1,55 @@
+"""What the doors need of the rest of the service. `app` builds it once and hands it in."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import Connection
+
+from smspipe.db import Database, Writer
+from smspipe.destinations import Keyring
+from smspipe.model.destination import Account, Destination, Secret
+from smspipe.model.filter import Action
+from smspipe.model.ids import EventUuid
+from smspipe.pipeline.explain import Explanation
+from smspipe.pipeline.trial import Sample, Trial
+
+
+class PhoneNumber(msgspec.Struct, frozen=True, kw_only=True):
+    """A number of a Twilio account."""
+
+    sid: str
+    phone_number: str
+    friendly_name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """Everything behind the doors."""
+
+    database: Database
+    writer: Writer
+    keyring: Keyring
+    api_key: Secret
+    clock: Callable[[], datetime]
+    prepare: Callable[[Destination], object]
+    """Compiles a destination and raises `Invalid` for what does not compile; what it gives is not looked at."""
+    changed: Callable[[], Awaitable[None]]
+    """Returns once new events meet the destinations as they are committed now."""
+    test: Callable[[Destination, Sample, bool], Awaitable[Trial]]
+    """Tries a destination with a sample; the last argument is true where nothing may be sent."""
+    explain: Callable[[Connection, EventUuid], Explanation | None]
+    """Says what became of an event, None when the log does not hold it; called in a thread."""
+    check_account: Callable[[Account], Awaitable[None]]
+    """Raises `Permanent` when Twilio does not know the account, `Temporary` when Twilio cannot be asked."""
+    phone_numbers: Callable[[Account], Awaitable[Sequence[PhoneNumber]]]
+    """Asks Twilio for the account's numbers; raises as `check_account`."""
+    twilio_api_url: str = "https://api.twilio.com"
+    """Where requests go, to be shown."""
+    wake: Callable[[], None] = lambda: None
+    """Tells the sender that something in the ledger may be due."""
+    ready: Callable[[], str | None] = lambda: None
+    """Says in a sentence why the service should get no traffic, None when it should."""
+    actions: Callable[[], Mapping[str, Action]] = dict
+    """Gives the existing actions by id."""
