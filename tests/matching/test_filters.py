@@ -184,6 +184,8 @@ def test_cohorts_are_refused_with_what_to_do_instead(kind: str) -> None:
     assert refused.value.field == "filters__properties__1"
     assert refused.value.hint is not None
     assert "inline person property filters" in refused.value.hint
+    with pytest.raises(Invalid, match="Cohort membership"):
+        make_matcher({"properties": [{"type": kind}]})
     with pytest.raises(Invalid, match="Your internal/test user filters include cohorts that can't be used") as refused:
         make_matcher({"filter_test_accounts": True}, test_accounts=[cohort])
     assert refused.value.field == "test_account_filters__0"

@@ -64,7 +64,10 @@ def compile_group(group: PropertyGroup, mode: Mode, field: str, *, test_accounts
 
 
 def _is_complete(condition: Property) -> bool:
+    """Tell whether there is enough of a condition to be one. A cohort always is, as passing over it would widen."""
     kind = condition.type or "event"
+    if kind in _COHORTS:
+        return True
     if kind == "empty" or not condition.key:
         return False
     if kind == "hogql":
