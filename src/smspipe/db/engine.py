@@ -6,13 +6,14 @@ by us (`begin immediate` for the writer), because Python's driver would otherwis
 meet in the middle.
 """
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
 from smspipe.db.types import metadata
@@ -67,7 +68,7 @@ class Database:
             connection.execute(text("create table if not exists alembic_version (version_num varchar(32) not null)"))
             if connection.execute(text("select version_num from alembic_version")).first() is None:
                 connection.execute(text("insert into alembic_version values (:revision)"), {"revision": SCHEMA})
-            connection.commit()
+            end_write(connection)
 
     def revision(self) -> str | None:
         """Tell the schema's revision, None for an empty database."""
@@ -115,26 +116,46 @@ def open_database(url: str) -> Database:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        if not connection.connection.driver_connection.in_transaction:  # type: ignore[union-attr]  # it is sqlite3's
-            connection.exec_driver_sql(connection.info.pop("begin", "begin"))
+        if not driver_of(connection).in_transaction:
+            connection.exec_driver_sql("begin")
 
     return Database(engine)
 
 
 def begin_write(connection: Connection) -> None:
-    """Begin a transaction that will write: it takes SQLite's one write lock now instead of failing half way."""
-    connection.info["begin"] = "begin immediate"
-    connection.begin()
+    """
+    Begin a transaction that will write: it takes SQLite's one write lock now instead of failing half way.
+
+    It is begun at the driver; SQLAlchemy joins it with its first statement, if there is one. End it with `end_write`.
+    """
+    driver_of(connection).execute("begin immediate")
 
 
-def as_fault(error: DBAPIError) -> Temporary | Permanent:
+def end_write(connection: Connection) -> None:
+    """Commit what `begin_write` began."""
+    if connection.in_transaction():
+        connection.commit()
+    else:
+        driver_of(connection).execute("commit")
+
+
+def driver_of(connection: Connection) -> Any:
+    """Give the driver's own connection, for statements that are run too often for SQLAlchemy's machinery."""
+    return connection.connection.driver_connection
+
+
+def as_fault(error: SQLAlchemyError | sqlite3.Error) -> Temporary | Permanent:
     """
     Turn a driver's error into one of ours, without the statement and its values.
 
     A full disk, a locked file and a lost server look alike to the caller: nothing was changed, the same may work later.
     A broken rule of a table, or a statement that makes no sense, will never work.
     """
-    words = str(error.orig).splitlines()[0] if error.orig is not None and str(error.orig) else type(error).__name__
-    if isinstance(error, IntegrityError | ProgrammingError | DataError):
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    words = str(cause).splitlines()[0] if str(cause) else type(cause).__name__
+    if isinstance(error, (IntegrityError, ProgrammingError, DataError, *_NEVER)):
         return Permanent(f"The database refused it: {words}.")
     return Temporary(f"The database could not do it: {words}.")
+
+
+_NEVER = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.DataError)

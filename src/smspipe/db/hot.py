@@ -15,6 +15,8 @@ from typing import Any
 from sqlalchemy import Connection, Dialect, Executable
 from sqlalchemy.sql.compiler import SQLCompiler
 
+from smspipe.db.engine import driver_of
+
 _CHUNKS = (32, 8, 1)
 """Rows in one statement. A driver keeps few prepared statements, so there are few sizes."""
 
@@ -38,7 +40,7 @@ class Hot:
 
     def run(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> int:
         """Run it for each row; give how many rows of the table were touched."""
-        driver: Any = connection.connection.driver_connection
+        driver = driver_of(connection)
         if not self._insert:
             text, order = self._text(connection.dialect, 1)
             return int(driver.executemany(text, [_pick(row, order) for row in rows] if order else rows).rowcount)
@@ -55,7 +57,7 @@ class Hot:
 
     def read(self, connection: Connection, row: tuple[Any, ...] = ()) -> Any:
         """Run it once and give the driver's cursor with what it found."""
-        driver: Any = connection.connection.driver_connection
+        driver = driver_of(connection)
         text, order = self._text(connection.dialect, 1)
         return driver.execute(text, _pick(row, order) if order else row)
 

@@ -7,6 +7,7 @@ a savepoint of its own: one that fails is undone alone. A result is handed out o
 may promise it to others.
 """
 
+import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -15,8 +16,9 @@ from typing import Any, Generic, TypeVar
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, InvalidRequestError
 
-from smspipe.db.engine import Database, as_fault, begin_write
+from smspipe.db.engine import Database, as_fault, begin_write, driver_of, end_write
 from smspipe.model.errors import Temporary
+from smspipe.telemetry import count
 
 T = TypeVar("T")
 Job = Callable[[Connection], T]
@@ -47,8 +49,6 @@ class Writer(threading.Thread):
         self._waiting: list[_Task[Any]] = []
         self._wake = threading.Condition()
         self._ending = False
-        self.commits = 0
-        """Commits so far, for the metrics."""
 
     def submit(self, job: Job[T], then: Callable[[T | None, BaseException | None], None]) -> None:
         """
@@ -105,35 +105,30 @@ class Writer(threading.Thread):
         try:
             begin_write(connection)
             for task in group:
-                self._run(connection, task, alone=len(group) == 1)
-            connection.commit()
-            self.commits += 1
-        except (DBAPIError, InvalidRequestError) as error:
-            fault = (
-                as_fault(error) if isinstance(error, DBAPIError) else Temporary("The database ended the transaction.")
-            )
+                _run(connection, task)
+            end_write(connection)
+            count("smspipe_commits_total")
+        except (DBAPIError, InvalidRequestError, sqlite3.Error) as error:
+            fault = as_fault(error)
             fault.__cause__ = error
             for task in group:
                 task.error = task.error or fault
             _give_up(connection)
 
-    def _run(self, connection: Connection, task: _Task[Any], *, alone: bool) -> None:
-        if not alone:
-            connection.exec_driver_sql("savepoint job")
-        try:
-            task.result = task.job(connection)
-        except Exception as error:  # noqa: BLE001 (whatever a job raises is its caller's to handle, and only its own)
-            task.error = as_fault(error) if isinstance(error, DBAPIError) else error
-            if task.error is not error:
-                task.error.__cause__ = error
-            if alone:
-                connection.rollback()
-                begin_write(connection)
-                return
-            # A full disk may already have undone the whole transaction: then this raises, and every job fails.
-            connection.exec_driver_sql("rollback to job")
-        if not alone:
-            connection.exec_driver_sql("release job")
+
+def _run(connection: Connection, task: _Task[Any]) -> None:
+    """Run one job in a savepoint of its own."""
+    driver = driver_of(connection)
+    driver.execute("savepoint job")
+    try:
+        task.result = task.job(connection)
+    except Exception as error:  # noqa: BLE001 (whatever a job raises is its caller's to handle, and only its own)
+        task.error = as_fault(error) if isinstance(error, DBAPIError | sqlite3.Error) else error
+        if task.error is not error:
+            task.error.__cause__ = error
+        # A full disk may already have undone the whole transaction: then this raises, and every job fails.
+        driver.execute("rollback to job")
+    driver.execute("release job")
 
 
 def _hand_out(group: list[_Task[Any]]) -> None:
