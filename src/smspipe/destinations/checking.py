@@ -16,7 +16,7 @@ from smspipe.model.errors import Invalid
 from smspipe.model.filter import Action
 from smspipe.model.ids import DestinationId
 
-Check = Callable[[Destination], None]
+Check = Callable[[Destination], object]
 """Compiles a destination's filter and templates; raises `Invalid` for what does not compile."""
 NO_ACTIONS: Final[Mapping[str, Action]] = MappingProxyType({})
 

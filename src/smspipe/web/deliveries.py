@@ -1,0 +1,160 @@
+"""Doors to the ledger."""
+
+from enum import StrEnum
+from typing import Any, Final, TypeVar
+
+import msgspec
+from litestar import get
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery
+
+from smspipe.deliveries import ledger
+from smspipe.model.clock import to_iso
+from smspipe.model.delivery import Delivery, Status
+from smspipe.model.errors import Invalid
+from smspipe.model.ids import DeliveryId, DestinationId, EventUuid
+from smspipe.model.outcome import Reason, Step
+from smspipe.web.problems import AnyRequest, NotFound
+from smspipe.web.queries import MOST, Cursor, CursorPage, address, read_count, read_cursor, read_instant
+from smspipe.web.services import Services
+
+Word = TypeVar("Word", bound=StrEnum)
+
+
+class DeliveryShown(msgspec.Struct, kw_only=True, rename={"sender": "from"}):
+    """A delivery in a list."""
+
+    id: str
+    destination_id: str
+    event_uuid: str
+    event: str
+    distinct_id: str
+    status: Status
+    reason: Reason | None
+    to: str | None
+    sender: str | None
+    body: str | None
+    segments: int | None
+    encoding: str | None
+    sid: str | None
+    attempts: int
+    error_code: int | None
+    error_message: str | None
+    created_at: str
+    not_before: str | None
+    sent_at: str | None
+    settled_at: str | None
+
+
+class DeliveryInFull(DeliveryShown, kw_only=True):
+    """A delivery by itself, with what led to it."""
+
+    version: int
+    """The version of the destination that decided it."""
+    route: int
+    """Which of the destination's recipients it is for; 0 for most."""
+    expires_at: str | None
+    steps: tuple[Step, ...]
+
+
+def show(delivery: Delivery) -> DeliveryShown:
+    """Write a delivery for a list."""
+    return DeliveryShown(**_common(delivery))
+
+
+def show_in_full(delivery: Delivery) -> DeliveryInFull:
+    """Write a delivery with its steps."""
+    return DeliveryInFull(
+        **_common(delivery),
+        version=delivery.version,
+        route=delivery.route,
+        expires_at=None if delivery.expires_at is None else to_iso(delivery.expires_at),
+        steps=delivery.steps,
+    )
+
+
+_SAME: Final = ("id", "destination_id", "event_uuid", "event", "distinct_id", "status", "reason", "to", "sender",
+                "body", "segments", "encoding", "sid", "attempts", "error_code", "error_message")  # fmt: skip
+_INSTANTS: Final = ("created_at", "not_before", "sent_at", "settled_at")
+
+
+def _common(delivery: Delivery) -> dict[str, Any]:
+    values = {name: getattr(delivery, name) for name in _SAME}
+    for name in _INSTANTS:
+        at = getattr(delivery, name)
+        values[name] = None if at is None else to_iso(at)
+    return values
+
+
+@get("/deliveries", sync_to_thread=True, operation_id="list_deliveries")
+def list_deliveries(
+    services: NamedDependency[Services],
+    request: AnyRequest,
+    destination: FromQuery[str | None] = None,
+    status: FromQuery[str | None] = None,
+    reason: FromQuery[str | None] = None,
+    to: FromQuery[str | None] = None,
+    event_uuid: FromQuery[str | None] = None,
+    distinct_id: FromQuery[str | None] = None,
+    after: FromQuery[str | None] = None,
+    before: FromQuery[str | None] = None,
+    cursor: FromQuery[str | None] = None,
+    limit: FromQuery[str | None] = None,
+) -> CursorPage[DeliveryShown]:
+    """List deliveries, newest first."""
+    now = services.clock()
+    query = ledger.Query(
+        destination=DestinationId(destination) if destination else None,
+        status=_word(Status, status, "status"),
+        reason=_word(Reason, reason, "reason"),
+        # An unescaped plus in an address is a space; no number begins with one.
+        to="+" + to[1:] if to and to.startswith(" ") else to or None,
+        event_uuid=EventUuid(event_uuid.lower()) if event_uuid else None,
+        distinct_id=distinct_id or None,
+        after=read_instant(after, "after", now),
+        before=read_instant(before, "before", now),
+    )
+    most = read_count(limit, "limit", default=100, least=1, most=MOST)
+    place = read_cursor(cursor)
+    older = DeliveryId(place.id) if place is not None and place.older else None
+    newer = DeliveryId(place.id) if place is not None and not place.older else None
+    with services.database.read() as connection:
+        # One more than asked for tells whether there is another page that way.
+        found = ledger.list_deliveries(connection, query, limit=most + 1, older_than=older, newer_than=newer)
+    return _lay_out(request, found, most, place)
+
+
+def _lay_out(request: AnyRequest, found: list[Delivery], most: int, place: Cursor | None) -> CursorPage[DeliveryShown]:
+    more = len(found) > most
+    backwards = place is not None and not place.older
+    shown = found[1:] if more and backwards else found[:most]
+    has_older = backwards or more
+    has_newer = more if backwards else place is not None
+    ends = (shown[-1].id, shown[0].id) if shown else None
+    return CursorPage(
+        next=address(request, cursor=Cursor(id=ends[0], older=True).write()) if ends and has_older else None,
+        previous=address(request, cursor=Cursor(id=ends[1], older=False).write()) if ends and has_newer else None,
+        results=[show(delivery) for delivery in shown],
+    )
+
+
+@get("/deliveries/{delivery_id:str}", sync_to_thread=True, operation_id="get_delivery")
+def get_delivery(services: NamedDependency[Services], delivery_id: FromPath[str]) -> DeliveryInFull:
+    """Read one delivery with the steps that led to it."""
+    with services.database.read() as connection:
+        found = ledger.get(connection, DeliveryId(delivery_id))
+    if found is None:
+        raise NotFound("Not found.")
+    return show_in_full(found)
+
+
+def _word(words: type[Word], text: str | None, field: str) -> Word | None:
+    if not text:
+        return None
+    try:
+        return words(text)
+    except ValueError:
+        raise Invalid(f"There is no {field} {text[:40]!r}.", field=field, hint=f"Use {', '.join(words)}.") from None
+
+
+HANDLERS: Final = (list_deliveries, get_delivery)

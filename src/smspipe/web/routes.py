@@ -1,0 +1,77 @@
+"""All doors of the API in one application. Capture has a shorter way in, see `protocol`."""
+
+from typing import Any, Final
+
+from litestar import Litestar, Router
+from litestar.di import Provide
+from litestar.exceptions import HTTPException, SerializationException
+from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.spec import Components, SecurityScheme
+
+from smspipe import __version__
+from smspipe.model.errors import Fault
+from smspipe.web import deliveries, destinations, events, health, history, integrations, invocations, templates
+from smspipe.web.auth import guard_with
+from smspipe.web.problems import answer_broken_json, answer_fault, answer_http, answer_surprise
+from smspipe.web.services import Services
+
+LARGEST_BODY_BYTES: Final = 10 * 2**20
+_PROJECT: Final = (
+    *destinations.HANDLERS,
+    *invocations.HANDLERS,
+    *history.HANDLERS,
+    *templates.HANDLERS,
+    *integrations.HANDLERS,
+    *deliveries.HANDLERS,
+    *events.HANDLERS,
+)
+
+
+class _Api(Litestar):
+    """Litestar without the plugins that it loads for any pydantic or attrs that happens to be installed."""
+
+    @staticmethod
+    def _get_default_plugins(plugins: list[Any]) -> list[Any]:
+        # Importing pydantic alone would cost 10 MiB in whoever has it in the same environment; we use msgspec only.
+        from litestar.plugins.core import MsgspecDIPlugin
+
+        return [*plugins, MsgspecDIPlugin()]
+
+
+def api(services: Services) -> Litestar:
+    """Build the application: every route of the contract but capture, the sandbox and Twilio's callbacks."""
+    guard = guard_with(services.api_key)
+    numbers_cache = integrations.NumbersCache()
+    project = Router("/api/projects/{project_id:str}", route_handlers=_PROJECT, guards=[guard])
+    environment = Router(
+        "/api/environments/{project_id:str}", route_handlers=_PROJECT, guards=[guard], include_in_schema=False
+    )
+    return _Api(
+        [project, environment, *templates.PUBLIC, *health.HANDLERS],
+        dependencies={
+            "services": Provide(lambda: services, sync_to_thread=False),
+            "numbers_cache": Provide(lambda: numbers_cache, sync_to_thread=False),
+        },
+        exception_handlers={
+            Fault: answer_fault,
+            HTTPException: answer_http,
+            SerializationException: answer_broken_json,
+            Exception: answer_surprise,
+        },
+        openapi_config=_OPENAPI,
+        request_max_body_size=LARGEST_BODY_BYTES,
+        logging_config=None,
+        debug=False,
+        pdb_on_exception=False,
+    )
+
+
+_OPENAPI: Final = OpenAPIConfig(
+    title="smspipe",
+    version=__version__,
+    path="/api/schema",
+    render_plugins=[JsonRenderPlugin(path="/")],
+    components=Components(security_schemes={"key": SecurityScheme(type="http", scheme="bearer")}),
+    security=[{"key": []}],
+)
