@@ -51,6 +51,35 @@ def refused(source: str) -> Invalid:
     return caught.value
 
 
+@pytest.mark.parametrize(
+    ("condition", "holds"),
+    [
+        ("event.properties.whole == 2", True),
+        ("'2' == 2", False),
+        ("'150' > 100", True),
+        ("2 < '10'", True),
+        ("'b' > 'a'", True),
+        ("'a' > 1", False),
+        ("'a' <= 1", False),
+        ("nothing > 1", False),
+        ("nothing <= 1", False),
+        ("nothing == nil", True),
+        ("nothing == blank", True),
+        ("nothing != blank", False),
+        ("' ' == blank", True),
+        ("event.event != blank", True),
+        ("not nothing", True),
+        ("event.event contains 'ign'", True),
+        ("event.properties.list contains 'a'", True),
+        ("0", True),
+        ("''", True),
+        ("true and false or true", True),
+    ],
+)
+def test_conditions_hold_as_in_posthog(condition: str, holds: bool) -> None:
+    assert rendered(f"{{% if {condition} %}}yes{{% else %}}no{{% endif %}}") == ("yes" if holds else "no")
+
+
 def test_nothing_is_escaped() -> None:
     assert rendered("Hi {{ person.name }}") == "Hi O'Brien & Co"
     assert rendered("{{ person.name | raw }}") == "O'Brien & Co"
@@ -59,9 +88,17 @@ def test_nothing_is_escaped() -> None:
 
 @pytest.mark.parametrize(
     "expression",
-    ["nothing", "event.nothing", "event.properties.nothing.deeper", "event.properties.none", "event.event.nothing"]
-    + ["nothing | upcase", "nothing | first", "nothing | date: '%Y'", "nothing | json", "nothing | join", "today"]
-    + ["event.properties.none | upcase", "event.properties.list[9]", "nothing | nothing", "nothing | truncate: 5"],
+    [
+        *[
+            "nothing",
+            "event.nothing",
+            "event.properties.nothing.deeper",
+            "event.properties.none",
+            "event.event.nothing",
+        ],
+        *["nothing | upcase", "nothing | first", "nothing | date: '%Y'", "nothing | json", "nothing | join", "today"],
+        *["event.properties.none | upcase", "event.properties.list[9]", "nothing | nothing", "nothing | truncate: 5"],
+    ],
 )
 def test_missing_values_print_as_nothing(expression: str) -> None:
     assert rendered(f"[{{{{ {expression} }}}}]") == "[]"
@@ -107,6 +144,21 @@ def test_values_print_as_in_posthog(expression: str, text: str) -> None:
         ("0.1 | plus: 0.5", "0.6"),
         ("event.properties.whole | plus: 1", "3"),
         ("5.456 | round: 2", "5.46"),
+        ("2.5 | round", "3"),
+        ("-5.5 | round", "-6"),
+        ("person.name | first", "O"),
+        ("person.name[0]", "O"),
+        ("event.properties.list | join: '+'", "1+a+"),
+        ("event.properties.list | sort | json", '[1,"a",null]'),
+        ("event.properties.list | where: 'a', 1 | json", "[]"),
+        ("event.properties.items | reject: 'sku', 'B2' | map: 'sku' | join", "A1"),
+        ("event.properties.items | find: 'sku', 'B2' | map: 'price' | size", "0"),
+        ("event.properties.items | find_index: 'sku', 'B2'", "1"),
+        ("event.properties.items | has: 'sku', 'C3'", "false"),
+        ("event.properties.items | sort: 'price' | map: 'sku' | join", "B2 A1"),
+        ("event.properties.items | group_by: 'sku' | map: 'name' | join", "A1 B2"),
+        ("'a' | append: event.properties.list", "a1a"),
+        ("'<&lt;' | escape_once", "&lt;&lt;"),
         ("'12' | to_integer", "12"),
         ("'Hello  big\n world' | normalize_whitespace", "Hello big world"),
         ("'a b  c' | number_of_words", "3"),
@@ -141,6 +193,10 @@ def test_filters_do_as_in_posthog(expression: str, text: str) -> None:
         ("1767323045 | date: '%F %T'", "2026-01-02 03:04:05"),
         ("'1767323045' | date: '%F'", "2026-01-02"),
         ("'2026-01-02' | date: '%A'", "Friday"),
+        ("event.timestamp | date_to_string", "02 Jan 2026"),
+        ("event.timestamp | date_to_long_string", "02 January 2026"),
+        ("event.timestamp | date_to_xmlschema", "2026-01-02T03:04:05+00:00"),
+        ("event.timestamp | date_to_rfc822", "Fri, 02 Jan 2026 03:04:05 +0000"),
         ("'soon' | date: '%A'", "soon"),
         ("event.properties.list | date: '%A'", "1a"),
     ],
@@ -197,8 +253,35 @@ def test_a_mistake_is_refused_where_it_is(source: str, position: int) -> None:
     assert refused(source).position == position
 
 
-def test_blocks_nested_too_deeply_are_refused() -> None:
-    assert "nest" in str(refused("{% if a %}" * 500 + "{% endif %}" * 500))
+@pytest.mark.parametrize(
+    "source",
+    [
+        pytest.param("{% if a %}" * 500 + "{% endif %}" * 500, id="blocks"),
+        pytest.param("{% if " + "a and " * 9000 + "a %}{% endif %}", id="conditions"),
+        pytest.param("{{ a" + "[a" * 9000 + "]" * 9000 + " }}", id="paths"),
+    ],
+)
+def test_what_is_nested_too_deeply_is_refused(source: str) -> None:
+    assert "nest" in str(refused(source))
+
+
+@pytest.mark.parametrize("opening", ["{{", "{%", "{% raw %}", "{% comment %}", "{% doc %}", "{{ a " + " " * 9000])
+def test_many_openings_that_are_never_closed_are_refused_at_once(opening: str) -> None:
+    """Looking for each one's end would take minutes; a test over the time limit fails."""
+    assert refused(opening * (90_000 // len(opening))).position == 0
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        pytest.param("{% raw %}" + "{{" * 40_000 + "&amp;{% endraw %}", "{{" * 40_000 + "&amp;", id="in raw text"),
+        pytest.param("{% comment %}" + "{{" * 40_000 + "}}{% endcomment %}", "", id="in a comment"),
+        pytest.param("{event." * 12_000, "{event." * 12_000, id="braces"),
+        pytest.param("{" + "a(" * 40_000, "{" + "a(" * 40_000, id="calls"),
+    ],
+)
+def test_a_large_source_is_parsed_at_once(source: str, text: str) -> None:
+    assert rendered(source) == text
 
 
 @pytest.mark.parametrize(
@@ -212,6 +295,20 @@ def test_blocks_nested_too_deeply_are_refused() -> None:
         pytest.param("{{ (1..1000000000) }}", id="printed range"),
         pytest.param("{{ 'xxxxxxxxxx'" + " | replace: 'x', 'xxxxxxxxxx'" * 20 + " }}", id="replace upon replace"),
         pytest.param("{{ event.properties.long | split: '' | size }}", id="long list"),
+        pytest.param(
+            "{% for i in (1..12000) %}{{ event.properties.long | upcase | size }}{% endfor %}", id="long texts"
+        ),
+        pytest.param(
+            "{% for i in (1..12000) %}{% if event.properties.long contains 'y' %}{% endif %}{% endfor %}",
+            id="long comparisons",
+        ),
+        pytest.param(
+            "{% for i in (1..5000) %}{% capture a %}{{ event.properties.long }}{% endcapture %}{% endfor %}",
+            id="long captures",
+        ),
+        pytest.param(
+            "{% assign a = 9 %}" + "{% assign a = a | times: a %}" * 60 + "{{ a | date: a }}{% break %}", id="power"
+        ),
         pytest.param("{% assign a = 'x' %}" + "{% assign a = a | append: a %}" * 40, id="doubled"),
         pytest.param("{{ event.properties.long }}{{ event.properties.long }}", id="long output"),
     ],
@@ -253,7 +350,6 @@ PIECES = st.sampled_from(
         "%}",
         "{",
         "}",
-        " ",
         "|",
         ":",
         "'",
@@ -264,35 +360,84 @@ PIECES = st.sampled_from(
         "[0]",
         "1",
         "2.5",
-        "if ",
-    ]
-    + [
+        "if",
         "endif",
-        "for i in ",
-        "endfor",
+        "for",
+        "i",
+        "in",
         "(1..3)",
-        "assign a = ",
+        "endfor",
+        "assign",
+        "=",
         "else",
         "&quot;",
         "&gt;",
-        "\n",
         "-",
         "nil",
         "raw",
         "endraw",
+        "comment",
+        "endcomment",
+        " ",
+        "\n",
     ]
 )
 VALUES = st.sampled_from(
-    ["nothing", "now", "1", "0", "-2.5", "'text'", "''", "nil", "true", "(1..3)", "event", "event.properties.list"]
-    + ["event.properties.object", "event.properties.items", "event.properties.whole", "1767323045", "'now'", "'%Y'"]
+    [
+        "nothing",
+        "now",
+        "1",
+        "0",
+        "-2.5",
+        "'text'",
+        "''",
+        "nil",
+        "true",
+        "(1..3)",
+        "event",
+        "event.properties.list",
+        "event.properties.object",
+        "event.properties.items",
+        "event.properties.whole",
+        "1767323045",
+        "'now'",
+        "'%Y'",
+    ]
 )
 FILTER_NAMES = st.sampled_from(
-    sorted(
-        {*FILTERS, "abs", "append", "at_least", "base64_decode", "capitalize", "ceil", "compact", "concat", "default"}
-    )
-    + ["downcase", "escape", "find", "first", "floor", "has", "join", "last", "map", "minus", "modulo", "newline_to_br"]
-    + ["plus", "prepend", "reject", "remove", "replace", "reverse", "round", "size", "slice", "sort", "sort_natural"]
-    + ["split", "strip_html", "sum", "times", "truncate", "truncatewords", "uniq", "url_decode", "where", "unknown"]
+    [
+        *sorted(FILTERS),
+        "abs",
+        "append",
+        "at_least",
+        "base64_decode",
+        "capitalize",
+        "ceil",
+        "compact",
+        "concat",
+        "default",
+        "downcase",
+        "floor",
+        "minus",
+        "modulo",
+        "newline_to_br",
+        "plus",
+        "prepend",
+        "remove",
+        "replace",
+        "reverse",
+        "slice",
+        "sort_natural",
+        "split",
+        "strip_html",
+        "sum",
+        "times",
+        "truncate",
+        "truncatewords",
+        "uniq",
+        "url_decode",
+        "unknown",
+    ]
 )
 APPLIED = st.tuples(FILTER_NAMES, st.lists(VALUES, max_size=3)).map(
     lambda named: f" | {named[0]}" + (": " + ", ".join(named[1]) if named[1] else "")

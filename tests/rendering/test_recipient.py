@@ -121,6 +121,7 @@ def test_digits_without_plus_need_a_default_country(value: Any, country: str | N
     assert "default country" in refusal.saw
 
 
+@pytest.mark.slow
 @given(JSON | NUMBERISH, COUNTRIES)
 def test_any_json_value_is_a_number_in_e164_or_refused(value: Any, country: str | None) -> None:
     found = find_recipient(value, country)
@@ -135,6 +136,7 @@ def test_any_json_value_is_a_number_in_e164_or_refused(value: Any, country: str 
         assert found.saw.endswith(".")
 
 
+@pytest.mark.slow
 @given(st.from_regex(r"\+?[0-9]{7,20}", fullmatch=True), COUNTRIES)
 def test_what_is_said_of_a_number_shows_it_masked(value: str, country: str | None) -> None:
     found = find_recipient(value, country)

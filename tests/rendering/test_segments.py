@@ -74,6 +74,7 @@ def test_any_text_can_be_counted(text: str) -> None:
     assert counted.segments >= 1
 
 
+@pytest.mark.slow
 @given(HARD_TEXT)
 def test_a_text_fills_no_fewer_segments_than_its_units_need_and_loses_little(text: str) -> None:
     counted = count_segments(text)
@@ -84,6 +85,7 @@ def test_a_text_fills_no_fewer_segments_than_its_units_need_and_loses_little(tex
         assert least <= counted.segments <= most
 
 
+@pytest.mark.slow
 @given(st.text(st.characters(codec="utf-8"), min_size=71, max_size=300))
 def test_counting_without_graphemes_gives_what_counting_with_them_gives(text: str) -> None:
     """The short cut for characters that stand alone is right to take."""
@@ -153,6 +155,7 @@ def test_half_a_surrogate_pair_is_replaced_and_two_halves_are_joined() -> None:
     assert check_body("Hi \ud83d\ude00!", truncate=False) == "Hi 😀!"
 
 
+@pytest.mark.slow
 @given(st.integers(0, 40), ANY_TEXT, HARD_TEXT)
 def test_a_truncated_text_is_a_beginning_within_the_limit_that_can_be_encoded(times: int, some: str, hard: str) -> None:
     body = some + hard * times + some

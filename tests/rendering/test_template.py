@@ -64,7 +64,11 @@ def test_a_hog_template_gives_a_value_and_its_text(source: str, value: Any, text
 
 def test_a_template_tells_which_roots_it_reads() -> None:
     assert compiled("{event.event} {person.name}").roots == {"event", "person"}
-    assert {"event", "person"} <= compiled("{{ event.event }} {{ person.name }}", Templating.LIQUID).roots
+    assert compiled("{% if event.event %}{{ 1 | plus: person.name }}{% endif %}", Templating.LIQUID).roots == {
+        "event",
+        "person",
+    }
+    assert compiled("{{ [event.event] }}", Templating.LIQUID).roots >= {"event", "person", "groups", "inputs"}
     assert not compiled("{event.event}").constant
     assert not compiled("{{ event.event }}", Templating.LIQUID).constant
 

@@ -1,41 +1,43 @@
 """
 Liquid as PostHog's templates are written in it, without the HTML escaping that PostHog does to texts.
 
-python-liquid does the parsing and most of the work. What differs from LiquidJS, which PostHog uses, is put right in
-`liquid_filters`: how values print, division, dates, unknown filters. And nothing in a template may take long or grow
-large: what it looks up, filters and loops over is counted, and so is the size of every value.
+python-liquid does the parsing and most of the work; `liquid_environment` and `liquid_filters` put right where LiquidJS,
+which PostHog uses, does another way, and bound what a run may take. Missing values print as nothing, unknown filters
+change nothing. `include`, `render` and `layout` have nothing to load and are refused.
 
-Missing values print as nothing. `include`, `render` and `layout` have nothing to load and are refused.
+What stays different on purpose: what LiquidJS silently passes over (`{{ a b }}`, `{{ a | }}`) is refused; division by
+zero fails instead of sending "Infinity"; 0.1 plus 0.2 is 0.3.
 """
 
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from functools import cache
-from typing import Any, Final, TextIO
+from typing import Any, Final, cast
 
-from liquid import BoundTemplate, Environment, RenderContext, Token
-from liquid.builtin.output import Output, OutputNode
-from liquid.builtin.tags.echo_tag import EchoNode, EchoTag
 from liquid.exceptions import LiquidError, LoopIterationLimitError, OutputStreamLimitError
 
 from smspipe.model.errors import Fault, Invalid
-from smspipe.rendering.liquid_filters import FILTERS, FilterFault, guarded, print_value
+from smspipe.rendering.liquid_environment import Template, environment
+from smspipe.rendering.liquid_values import FilterFault
 
 MAX_SOURCE_BYTES: Final = 100_000
 """PostHog's own limit for the templates of a function."""
-MAX_STEPS: Final = 100_000
-"""Lookups, filters and turns of loops in one run: less than a second, and no text message needs more."""
-MAX_OUTPUT_BYTES: Final = 1_000_000
 
 _TOO_LONG: Final = "The Liquid template took too long to render; reduce its loops and try again."
 _TOO_LARGE: Final = "The Liquid template made too large a text."
 
-# Editors escape quotes and comparisons inside of tags; PostHog undoes it before it parses, and so do we.
-_TAGS = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
+_TAGS = re.compile(
+    r"(?P<raw>\{%-?\s*raw\s*-?%\}.*?\{%-?\s*endraw\s*-?%\})|\{\{.*?\}\}|\{%.*?%\}",
+    re.DOTALL,
+)
+_OPENING = re.compile(r"\{\{|\{%-?\s*(\w*)")
+_RAW = re.compile(r"\{%-?\s*(raw|doc)\s*-?%\}")
+_RAW_END: Final = {name: re.compile(rf"\{{%-?\s*end{name}\s*-?%\}}") for name in ("raw", "doc")}
+_COMMENT_END = re.compile(r"\{%-?\s*endcomment\b")
 _TAG_NAME = re.compile(r"\{%-?\s*(\w+)")
 _BLOCK_TAGS: Final = frozenset({"capture", "case", "comment", "for", "if", "ifchanged", "raw", "tablerow", "unless"})
 _INNER_TAGS: Final = frozenset({"break", "continue", "else", "elsif", "when"})
+# Editors escape quotes and comparisons inside of tags; PostHog undoes it before it parses, and so do we.
 _ENTITY = re.compile("&(?:lt|gt|quot|#x27|amp);")
 _ENTITIES: Final = {"&lt;": "<", "&gt;": ">", "&quot;": '"', "&#x27;": "'", "&amp;": "&"}
 
@@ -55,73 +57,7 @@ class LiquidFault(Fault):
     """A template failed while it ran; `str()` of it is one sentence that holds no data of the event."""
 
 
-class _Context(RenderContext):
-    """One run: counts its steps, so that no template takes long."""
-
-    __slots__ = ("steps",)
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.steps = 0
-
-    def spend(self, steps: int) -> None:
-        self.steps += steps
-        if self.steps > MAX_STEPS:
-            raise LoopIterationLimitError("too many steps", token=None)
-
-    def get(self, *args: Any, **kwargs: Any) -> object:
-        self.spend(1)
-        return super().get(*args, **kwargs)
-
-    def filter(self, name: str, token: Token | None) -> Callable[..., object]:
-        self.spend(1)
-        return super().filter(name, token)
-
-    def raise_for_loop_limit(self, length: int = 1) -> None:
-        self.spend(length)
-
-
-class _Template(BoundTemplate):
-    context_class = _Context
-
-
-class _OutputNode(OutputNode):
-    def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
-        return buffer.write(print_value(self.expression.evaluate(context)))
-
-
-class _Output(Output):
-    node_class = _OutputNode
-
-
-class _EchoNode(EchoNode):
-    def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
-        return buffer.write(print_value(self.expression.evaluate(context)))
-
-
-class _Echo(EchoTag):
-    node_class = _EchoNode
-
-
-class _Environment(Environment):
-    template_class = _Template
-    output_stream_limit = MAX_OUTPUT_BYTES
-    local_namespace_limit = 4 * MAX_OUTPUT_BYTES
-
-
-@cache
-def _environment() -> _Environment:
-    environment = _Environment(strict_filters=False)
-    environment.add_tag(_Output)
-    environment.add_tag(_Echo)
-    for tag in ("include", "render"):
-        del environment.tags[tag]
-    for name, function in {**environment.filters, **FILTERS}.items():
-        environment.add_filter(name, guarded(name, function))
-    return environment
-
-
-def parse(source: str) -> BoundTemplate:
+def parse(source: str) -> Template:
     """
     Parse a template.
 
@@ -130,9 +66,10 @@ def parse(source: str) -> BoundTemplate:
     """
     if len(source.encode("utf-8", "surrogatepass")) > MAX_SOURCE_BYTES:
         raise Invalid(f"The template is longer than {MAX_SOURCE_BYTES} bytes.", position=0)
+    _refuse_unclosed(source)
     decoded, position_in_source = _decode_entities(source)
     try:
-        return _environment().from_string(decoded)
+        return cast(Template, environment().from_string(decoded))
     except (LiquidError, RecursionError) as error:
         position = _position(decoded, error)
         raise Invalid(
@@ -141,7 +78,7 @@ def parse(source: str) -> BoundTemplate:
         ) from error
 
 
-def render(template: BoundTemplate, globals: Mapping[str, Any], now: datetime) -> str:  # noqa: A002 (the field's word)
+def render(template: Template, globals: Mapping[str, Any], now: datetime) -> str:  # noqa: A002 (the field's word)
     """
     Run a template; `now` is there as a global.
 
@@ -161,6 +98,28 @@ def render(template: BoundTemplate, globals: Mapping[str, Any], now: datetime) -
         raise LiquidFault(f"The Liquid template failed{_place(error)}.") from error
 
 
+def _refuse_unclosed(source: str) -> None:
+    """
+    Refuse what is opened and never closed.
+
+    Every expression here and in python-liquid that looks for an end would, for each of many openings without one,
+    search to the end of the source: minutes for 100 KB.
+    """
+    last_comment_end = max((end.start() for end in _COMMENT_END.finditer(source)), default=-1)
+    position = 0
+    while opening := _OPENING.search(source, position):
+        start = opening.start()
+        end = source.find("}}" if opening[0] == "{{" else "%}", opening.end())
+        position = end + 2
+        closed = end >= 0 and (opening[1] != "comment" or start < last_comment_end)
+        if raw := _RAW.match(source, start):
+            raw_end = _RAW_END[raw[1]].search(source, raw.end())
+            closed = raw_end is not None
+            position = raw_end.end() if raw_end else position
+        if not closed:
+            raise Invalid(f"The Liquid template has a mistake: {opening[0][:2]} is never closed.", position=start)
+
+
 def _decode_entities(source: str) -> tuple[str, Callable[[int], int]]:
     """Decode HTML entities inside of tags; also give the way back from a place in the answer to one in `source`."""
     shifts: list[tuple[int, int]] = []
@@ -173,6 +132,8 @@ def _decode_entities(source: str) -> tuple[str, Callable[[int], int]]:
         return _ENTITIES[entity[0]]
 
     def decode_tag(tag: re.Match[str]) -> str:
+        if tag["raw"]:
+            return tag[0]
         return _ENTITY.sub(lambda entity: decode(entity, tag.start()), tag[0])
 
     def back(position: int) -> int:
@@ -193,6 +154,8 @@ def _position(source: str, error: Exception) -> int | None:
         return int(token.start_index)
     open_blocks: list[tuple[str, int]] = []
     for tag in _TAGS.finditer(source):
+        if tag["raw"]:
+            continue
         named = _TAG_NAME.match(tag[0])
         name = named[1] if named else ""
         if name.startswith("end"):
@@ -201,7 +164,7 @@ def _position(source: str, error: Exception) -> int | None:
         elif name not in _INNER_TAGS:
             block = name in _BLOCK_TAGS
             try:
-                _environment().from_string(tag[0] + f"{{% end{name} %}}" * block)
+                environment().from_string(tag[0] + f"{{% end{name} %}}" * block)
             except LiquidError:
                 return tag.start()
             if block:
@@ -211,7 +174,9 @@ def _position(source: str, error: Exception) -> int | None:
 
 def _sentence(error: Exception) -> str:
     """Give python-liquid's own words for a mistake in the source: they quote the source alone."""
-    return str(getattr(error, "message", None) or "its blocks are nested too deeply").rstrip(".")
+    if isinstance(error, RecursionError) or isinstance(error.__cause__, RecursionError):
+        return "it is nested too deeply"
+    return str(getattr(error, "message", None) or error).rstrip(".")
 
 
 def _place(error: Exception) -> str:

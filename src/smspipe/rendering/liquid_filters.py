@@ -1,196 +1,43 @@
 """
-The filters of Liquid that python-liquid lacks or does another way than LiquidJS, and the guard around all of them.
+The filters of Liquid that python-liquid lacks or does another way than LiquidJS.
 
 Source: https://liquidjs.com/filters/overview.html
 """
 
 import hashlib
 import hmac
+import math
 import re
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
-from decimal import Decimal
-from functools import wraps
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cmp_to_key
 from typing import Any, Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from urllib.parse import quote
 
 import msgspec
-from liquid import RenderContext
-from liquid.builtin.filters import string as string_filters
-from liquid.filter import with_context
 from liquid.undefined import Undefined
 
-from smspipe.hog import to_text
 from smspipe.model.clock import to_iso
-from smspipe.model.errors import Fault
 from smspipe.rendering.globals import encode_component
-
-MAX_CHARACTERS: Final = 1_000_000
-"""Characters of one value: a property of an event may be as long, before a filter cuts it down."""
-MAX_ITEMS: Final = 10_000
-"""Items of a list that a filter makes, or goes through as a range."""
-
-Filter = Callable[..., Any]
-
-
-class FilterFault(Fault):
-    """A filter cannot do what it is told; `str()` of it is one sentence without data."""
-
-
-def print_value(value: Any) -> str:
-    """Print a value as LiquidJS does: null and missing as nothing, numbers as JavaScript, lists joined."""
-    if isinstance(value, str):
-        return value
-    if value is None or isinstance(value, Undefined):
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | float):
-        return to_text(value)
-    if isinstance(value, Decimal):
-        return to_text(float(value))
-    if isinstance(value, datetime):
-        return to_iso(value)
-    if isinstance(value, list | tuple):
-        return "".join(map(print_value, value))
-    if isinstance(value, range):
-        return "".join(map(str, _bounded(value)))
-    if isinstance(value, Mapping):
-        return "[object Object]"
-    return str(value)
-
-
-def guarded(name: str, function: Filter) -> Filter:
-    """Wrap a filter: values go in as LiquidJS would pass them, and none comes out that is too large."""
-    takes_text = getattr(string_filters, name, None) is not None or name in _TAKES_TEXT
-
-    @wraps(function)  # carries python-liquid's marks (`with_context`) along
-    def guard(left: Any, *arguments: Any, **options: Any) -> Any:
-        left = print_value(left) if takes_text and left is not None else _bounded(_number(left))
-        arguments = tuple(map(_argument, arguments))
-        _refuse_growth(name, left, arguments)
-        result = _number(function(left, *arguments, **options))
-        if isinstance(result, str):
-            if len(result) > MAX_CHARACTERS:
-                raise _too_large(name)
-            # `escape` gives a kind of string that would escape what is joined to it later.
-            return str.__str__(result)
-        return _bounded(result)
-
-    return guard
-
-
-def _bounded(value: Any) -> Any:
-    if isinstance(value, range | list) and len(value) > MAX_ITEMS:
-        raise FilterFault(f"The Liquid template made a list of more than {MAX_ITEMS} items.")
-    return value
-
-
-def _number(value: Any) -> Any:
-    """Give numbers as JavaScript knows them: there is one kind, so 2.0 is 2."""
-    if isinstance(value, Decimal):
-        value = float(value)
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:
-        return int(value)
-    return value
-
-
-def _argument(value: Any) -> Any:
-    return print_value(value) if isinstance(value, bool | datetime) else _number(value)
-
-
-def _refuse_growth(name: str, left: Any, arguments: tuple[Any, ...]) -> None:
-    """Refuse beforehand what two or three short values would make a text of many gigabytes."""
-    if name == "replace" and arguments:
-        old = print_value(arguments[0])
-        new = print_value(arguments[1]) if len(arguments) > 1 else ""
-        found = left.count(old) if old else len(left) + 1
-        if len(left) + found * len(new) > MAX_CHARACTERS:
-            raise _too_large(name)
-    elif name == "join" and isinstance(left, list | range):
-        separator = print_value(arguments[0]) if arguments else " "
-        if sum(map(len, map(print_value, left))) + len(left) * len(separator) > MAX_CHARACTERS:
-            raise _too_large(name)
-
-
-def _too_large(name: str) -> FilterFault:
-    return FilterFault(f"The Liquid filter {name} made a text of more than {MAX_CHARACTERS} characters.")
-
-
-# ---- numbers and dates -------------------------------------------------------------------------------------
+from smspipe.rendering.liquid_dates import date, date_in
+from smspipe.rendering.liquid_values import Filter, FilterFault, as_number, number, print_value
 
 
 def _divided_by(left: Any, right: Any, integer: Any = False) -> Any:
     try:
-        quotient = _as_number(left) / _as_number(right)
+        quotient = as_number(left) / as_number(right)
     except ZeroDivisionError:
         raise FilterFault("The Liquid filter divided_by was told to divide by zero.") from None
     return quotient // 1 if integer == "true" else quotient
 
 
-def _as_number(value: Any) -> float:
-    if isinstance(value, int | float):
-        return value
-    try:
-        return float(print_value(value) or 0)
-    except ValueError:
-        raise FilterFault("A Liquid filter for numbers got a text that is none.") from None
-
-
-def _to_integer(value: Any) -> int:
-    return int(_as_number(value))
-
-
-_DATE_FORMAT: Final = "%A, %B %-e, %Y at %-l:%M %P %z"
-# Python's strftime knows no milliseconds and no ordinals, and takes epoch seconds in the machine's zone.
-_DATE_EXTRA = re.compile("%(%|[sLNq])")
-
-
-@with_context
-def _date(value: Any, form: Any = None, zone: Any = None, *, context: RenderContext) -> Any:
-    """
-    Format a time: ISO 8601 text, seconds since 1970, or `now`. Anything else comes out as it went in.
-
-    python-liquid's own reads the machine's clock and zone, and guesses at text with the help of today's date.
-    """
-    at = context.globals["now"] if value in ("now", "today") else _to_datetime(value)
-    if not isinstance(at, datetime):
-        return value
-    try:
-        at = at.astimezone(ZoneInfo(zone) if isinstance(zone, str) else UTC)
-    except (ZoneInfoNotFoundError, ValueError, OverflowError):
-        raise FilterFault("The Liquid filter date got a time zone that does not exist.") from None
-    extra = {
-        "%": "%%",
-        "s": str(int(at.timestamp())),
-        "L": f"{at.microsecond // 1000:03d}",
-        "N": f"{at.microsecond * 1000:09d}",
-        "q": "th" if 10 < at.day < 14 else {1: "st", 2: "nd", 3: "rd"}.get(at.day % 10, "th"),
-    }
-    form = print_value(form) or _DATE_FORMAT
-    if len(form) > _LONGEST_FORMAT:
-        raise FilterFault("The Liquid filter date got a format that is too long.")
-    return at.strftime(_DATE_EXTRA.sub(lambda part: extra[part[1]], form))
-
-
-_LONGEST_FORMAT: Final = 200
-
-
-def _to_datetime(value: Any) -> datetime | None:
-    if isinstance(value, datetime):
-        return value
-    try:
-        if isinstance(value, str) and not value.isdigit():
-            at = datetime.fromisoformat(value.strip())
-            return at if at.tzinfo else at.replace(tzinfo=UTC)
-        if isinstance(value, str | int | float) and not isinstance(value, bool):
-            return datetime.fromtimestamp(float(value), UTC)
-    except (ValueError, OverflowError, OSError):
-        pass
-    return None
-
-
-# ---- texts and lists ---------------------------------------------------------------------------------------
+def _round(value: Any, digits: Any = 0) -> float:
+    """Round half away from zero; Python rounds half to even."""
+    amount = as_number(value)
+    if not abs(amount) < 1e15:
+        return amount
+    scale = 10.0 ** min(max(int(as_number(digits)), 0), 15)
+    return math.copysign(math.floor(abs(amount) * scale + 0.5) / scale, amount)
 
 
 def _plain(value: Any) -> Any:
@@ -203,7 +50,7 @@ def _plain(value: Any) -> Any:
         return [_plain(item) for item in value]
     if isinstance(value, datetime):
         return to_iso(value)
-    return _number(value)
+    return number(value)
 
 
 def _json(value: Any, indent: Any = 0) -> str:
@@ -219,6 +66,78 @@ def _list(value: Any) -> list[Any]:
     return list(value) if isinstance(value, list | tuple | range) else []
 
 
+def _property(item: Any, path: Any) -> Any:
+    """Look up `a.b` in an object; None where there is none."""
+    for key in print_value(path).split("."):
+        item = item.get(key) if isinstance(item, Mapping) and not isinstance(item, Undefined) else None
+    return item
+
+
+def _meets(item: Any, path: Any, *wanted: Any) -> bool:
+    """Tell whether a property is what is wanted, or, when nothing is said, neither null nor false."""
+    found = _property(item, path)
+    if not wanted:
+        return found is not None and found is not False
+    return bool(number(found) == wanted[0]) and isinstance(found, bool) == isinstance(wanted[0], bool)
+
+
+def _where(value: Any, *meant: Any) -> list[Any]:
+    return [item for item in _list(value) if _meets(item, *meant)]
+
+
+def _reject(value: Any, *meant: Any) -> list[Any]:
+    return [item for item in _list(value) if not _meets(item, *meant)]
+
+
+def _find_index(value: Any, *meant: Any) -> int | None:
+    return next((index for index, item in enumerate(_list(value)) if _meets(item, *meant)), None)
+
+
+def _map(value: Any, path: Any) -> list[Any]:
+    return [_property(item, path) for item in _list(value)]
+
+
+def _group_by(value: Any, path: Any) -> list[Any]:
+    groups: dict[str, tuple[Any, list[Any]]] = {}
+    for item in _list(value):
+        name = _property(item, path)
+        groups.setdefault(print_value(name), (name, []))[1].append(item)
+    return [{"name": name, "items": items} for name, items in groups.values()]
+
+
+def _sort(value: Any, path: Any = None) -> list[Any]:
+    """Sort; what has no order, like a number and a word, stays in place, and null comes last."""
+
+    def key(item: Any) -> Any:
+        return item if path is None else _property(item, path)
+
+    def order(left: Any, right: Any) -> int:
+        try:
+            return int(left > right) - int(left < right)
+        except TypeError:
+            return 0
+
+    items = _list(value)
+    there = [item for item in items if key(item) is not None]
+    there.sort(key=cmp_to_key(lambda left, right: order(key(left), key(right))))
+    return there + [item for item in items if key(item) is None]
+
+
+def _join(value: Any, separator: Any = " ") -> str:
+    return print_value(separator).join(map(print_value, value if isinstance(value, list | tuple | range) else [value]))
+
+
+def _end(index: int) -> Filter:
+    def filter_(value: Any) -> Any:
+        return value[index] if isinstance(value, str | list | range) and value else None
+
+    return filter_
+
+
+def _size(value: Any) -> int:
+    return len(value) if isinstance(value, str | list | range) else 0
+
+
 def _sentence(value: Any, connector: Any = "and") -> str:
     words = [print_value(item) for item in _list(value)]
     if len(words) < 3:
@@ -226,10 +145,17 @@ def _sentence(value: Any, connector: Any = "and") -> str:
     return f"{', '.join(words[:-1])}, {connector} {words[-1]}"
 
 
-def _xml_escape(text: str) -> str:
-    for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&#34;"), ("'", "&#39;")):
-        text = text.replace(character, entity)
-    return text
+_MARKUP: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&#34;", "'": "&#39;"})
+_ENTITY = re.compile(r"&(?:amp|lt|gt|#34|#39);")
+_ESCAPED: Final = {"&amp;": "&", "&lt;": "<", "&gt;": ">", "&#34;": '"', "&#39;": "'"}
+
+
+def _escape(text: str) -> str:
+    return text.translate(_MARKUP)
+
+
+def _escape_once(text: str) -> str:
+    return _escape(_ENTITY.sub(lambda entity: _ESCAPED[entity[0]], text))
 
 
 def _slugify(text: str) -> str:
@@ -244,30 +170,44 @@ def _hmac_sha256(text: str, key: Any) -> str:
     return hmac.new(print_value(key).encode(), text.encode("utf-8", "replace"), "sha256").hexdigest()
 
 
-_TAKES_TEXT: Final = frozenset(
-    {"cgi_escape", "hmac_sha256", "normalize_whitespace", "number_of_words", "sha256", "slugify", "uri_escape"}
-    | {"xml_escape"}
-)
-
 FILTERS: Final[Mapping[str, Filter]] = {
     "array_to_sentence_string": _sentence,
     "cgi_escape": lambda text: encode_component(text).replace("%20", "+"),
-    "date": _date,
+    "date": date,
+    "date_to_long_string": date_in("%d %B %Y"),
+    "date_to_rfc822": date_in("%a, %d %b %Y %H:%M:%S %z"),
+    "date_to_string": date_in("%d %b %Y"),
+    "date_to_xmlschema": date_in("%Y-%m-%dT%H:%M:%S+00:00"),
     "divided_by": _divided_by,
+    "escape": _escape,
+    "escape_once": _escape_once,
+    "find": lambda value, *meant: next(iter(_where(value, *meant)), None),
+    "find_index": _find_index,
+    "first": _end(0),
+    "group_by": _group_by,
+    "has": lambda value, *meant: bool(_where(value, *meant)),
     "hmac_sha256": _hmac_sha256,
     "inspect": _json,
+    "join": _join,
     "json": _json,
     "jsonify": _json,
+    "last": _end(-1),
+    "map": _map,
     "normalize_whitespace": lambda text: re.sub(r"\s+", " ", text),
     "number_of_words": lambda text: len(text.split()),
     "pop": lambda value: _list(value)[:-1],
     "push": lambda value, item: [*_list(value), item],
     "raw": lambda value: value,
+    "reject": _reject,
+    "round": _round,
     "sha256": _sha256,
     "shift": lambda value: _list(value)[1:],
+    "size": _size,
     "slugify": _slugify,
-    "to_integer": _to_integer,
+    "sort": _sort,
+    "to_integer": as_number,
     "unshift": lambda value, item: [item, *_list(value)],
-    "uri_escape": encode_component,
-    "xml_escape": _xml_escape,
+    "uri_escape": lambda text: quote(text, safe=";,/?:@&=+$-_.!~*'()#[]", errors="replace"),
+    "where": _where,
+    "xml_escape": _escape,
 }

@@ -30,7 +30,7 @@ _HINT_LIQUID: Final = (
 _LIQUID_MARKS = re.compile(r"(?<!\\)(?:\{\{.*?(?:\}\}|\Z)|\{%.*?(?:%\}|\Z))", re.DOTALL)
 # What Liquid takes out of the text: blocks without expressions, tags and outputs.
 _LIQUID_PARTS = re.compile(
-    r"\{%-?\s*(raw|comment)\b.*?\{%-?\s*end\1\s*-?%\}|\{\{.*?\}\}|\{%.*?%\}",
+    r"\{%-?\s*(raw|comment)\b.*?\{%-?\s*end\1\b.*?%\}|\{\{.*?\}\}|\{%.*?%\}",
     re.DOTALL,
 )
 # A Hog expression in single braces: a root with something of it named, perhaps inside of function calls.
@@ -130,10 +130,10 @@ def _compile_liquid(text: Text) -> CompiledText:
     # Its library takes 0.3 s to import, which no destination without Liquid should pay.
     from smspipe.rendering import liquid
 
+    template = liquid.parse(text.source)
     parts = _LIQUID_PARTS.sub(lambda part: " " * len(part[0]), text.source)
     if found := _HOG_EXPRESSION.search(parts):
         raise Invalid("A Hog expression stands in a Liquid template.", position=found.start(), hint=_HINT_LIQUID)
-    template = liquid.parse(text.source)
 
     def evaluate(globals: Mapping[str, Any], now: datetime) -> str:  # noqa: A002 (the field's own word)
         try:
@@ -141,5 +141,6 @@ def _compile_liquid(text: Text) -> CompiledText:
         except liquid.LiquidFault as error:
             raise TemplateError(str(error)) from error
 
-    constant = "{{" not in text.source and "{%" not in text.source
-    return CompiledText(evaluate, field=text.field, roots=() if constant else ROOTS, constant=constant)
+    roots = ROOTS if template.names is None else template.names
+    constant = not roots and not _LIQUID_MARKS.search(text.source)
+    return CompiledText(evaluate, field=text.field, roots=roots, constant=constant)
