@@ -19,9 +19,10 @@ pytestmark = pytest.mark.slow
 
 IDS = ("a", "b", "c", "d")
 SCALARS = st.sampled_from([None, True, 1, 0, "x", "y"])
-COPIES = st.dictionaries(
-    st.sampled_from(["$browser", "$current_url", "utm_source", "$os_name", "$os"]), SCALARS, max_size=3
-)
+FEW = st.sampled_from([None, 1, True, "x"])
+PAGE = st.fixed_dictionaries({"$browser": FEW, "$current_url": FEW, "utm_source": st.sampled_from([None, "x"])})
+"""What a browser tells: again and again the same names with few values, so that events repeat each other."""
+COPIES = PAGE | st.dictionaries(st.sampled_from(["$browser", "$is_server", "$os_name", "$os"]), SCALARS, max_size=3)
 WORDS = st.dictionaries(st.sampled_from(["p", "q", "$browser", "utm_source"]), SCALARS, max_size=2)
 
 
@@ -30,9 +31,9 @@ def requests(draw: st.DrawFn, ids: Sequence[str] = IDS) -> tuple[str, str, dict[
     """Draw what one event says: its name, distinct_id and properties."""
     own, other = draw(st.sampled_from(ids)), draw(st.sampled_from(ids))
     properties: dict[str, Any] = draw(COPIES)
-    for name in draw(st.sets(st.sampled_from(["$set", "$set_once"]), max_size=2)):
-        properties[name] = draw(WORDS)
-    match draw(st.integers(0, 9)):
+    if draw(st.integers(0, 3)) == 0:
+        properties[draw(st.sampled_from(["$set", "$set_once"]))] = draw(WORDS)
+    match draw(st.integers(0, 12)):
         case 0:
             return "$identify", own, {**properties, "$anon_distinct_id": other}
         case 1:

@@ -71,10 +71,13 @@ def test_an_event_sees_its_own_page_though_that_is_not_written(connection: Conne
     assert see(an_event()).person.properties["$current_url"] == "/a"
 
 
-def test_a_page_is_written_along_with_another_change(connection: Connection, see: See) -> None:
-    see(an_event(properties={"$current_url": "/a"}))
-    see(an_event(properties={"$current_url": "/b", "utm_source": "mail"}))
-    assert known(connection, "ada").properties["$current_url"] == "/b"
+@pytest.mark.parametrize("before", [{}, {"utm_source": "ads"}])
+def test_a_page_is_written_along_with_another_change(connection: Connection, see: See, before: dict[str, str]) -> None:
+    for page in ("/a", "/b"):
+        see(an_event(properties={"$current_url": page, **before}))
+    see(an_event(properties={"$current_url": "/c", "utm_source": "mail"}))
+    assert known(connection, "ada").properties["$current_url"] == "/c"
+    assert known(connection, "ada").properties["utm_source"] == "mail"
 
 
 def test_a_page_in_an_event_about_the_person_is_written(connection: Connection, see: See) -> None:
@@ -91,13 +94,13 @@ def test_the_first_campaign_is_kept_though_nulls_came_before(see: See) -> None:
 
 
 def test_a_browser_property_that_was_null_gets_its_first_value_when_it_comes(connection: Connection, see: See) -> None:
-    see(an_event(properties={"$referrer": None, "$browser": "Firefox"}))
-    see(an_event(properties={"$referrer": "/x", "$browser": "Firefox"}))
+    for referrer in (None, None, "/x"):
+        see(an_event(properties={"$referrer": referrer, "$browser": "Firefox"}))
     assert known(connection, "ada").properties["$initial_referrer"] == "/x"
 
 
 def test_true_is_not_taken_for_one(see: See) -> None:
-    for value in (1, True, 1, 1.5, True):
+    for value in (1, 1, True, 1, 1.5, True, [1], [1], [True], {"a": [0]}, {"a": [False]}):
         seen = see(an_event(properties={"utm_term": value, "$browser": "Firefox"}))
         assert repr(seen.person.properties["utm_term"]) == repr(value)
 
@@ -225,6 +228,14 @@ def test_merges_in_one_group_follow_each_other(connection: Connection, cache: Ca
     assert connection.scalar(select(func.count()).select_from(persons)) == 1
 
 
+def test_a_stored_person_may_be_merged_through_one_that_is_never_stored(connection: Connection, cache: Cache) -> None:
+    update(connection, [tell("a", a=1)], NOW, cache)
+    through = [an_event("$merge_dangerously", new, {"alias": old}) for new, old in (("b", "a"), ("c", "b"))]
+    update(connection, [tell("b", b=1), tell("c", c=1), *through], NOW, cache)
+    assert ids_of(connection, "a") == ["a", "b", "c"]
+    assert known(connection, "a").properties == {"a": 1, "b": 1, "c": 1}
+
+
 def test_merges_move_ids_that_the_cache_never_saw(connection: Connection) -> None:
     update(connection, [identify("anon", "old id"), an_event(distinct_id="ada")], NOW, Cache())
     update(connection, [an_event("$merge_dangerously", "ada", {"alias": "anon"})], NOW, Cache())
@@ -285,9 +296,10 @@ def test_groups_can_be_asked_for_and_unknown_types_are_left_out(connection: Conn
 def test_nothing_is_executed_for_events_that_say_nothing_new(see: See, statements: list[str]) -> None:
     event = an_event(properties={"$browser": "Firefox", "$set": {"a": 1}, "$groups": {"company": "acme"}})
     plain = an_event(properties={"$browser": "Firefox", "$current_url": "/a"})
-    see(event, plain, company(tier="gold"))
+    again = [event, plain, company(tier="gold"), identify("ada", "anon", **{"$browser": "Firefox"})]
+    see(*again)
     statements.clear()
-    see(event, plain, an_event(properties={"$browser": "Firefox", "$current_url": "/b"}), company(tier="gold"))
+    see(*again, an_event(properties={"$browser": "Firefox", "$current_url": "/b"}))
     assert statements == []
 
 
@@ -343,15 +355,25 @@ def test_two_ids_of_one_person_meet_in_the_cache(connection: Connection, see: Se
     assert see(an_event()).person.properties == {"a": 1, "b": 2}
 
 
-def test_a_small_cache_forgets_the_least_recent_and_stays_right(connection: Connection) -> None:
+@pytest.mark.parametrize("often", [tell("often", a=1), an_event(distinct_id="often", properties={"$browser": "x"})])
+def test_a_small_cache_forgets_the_least_recent_and_stays_right(connection: Connection, often: Event) -> None:
     small = Cache(limit=2)
     for number in range(20):
-        update(
-            connection, [tell(f"person {number % 5}", **{f"n{number}": number}), tell("often", n=number)], NOW, small
-        )
-        assert len(small.profiles) <= 2
-        assert "often" in small.profiles
+        update(connection, [tell(f"person {number % 5}", **{f"n{number}": number}), often], NOW, small)
+        update(connection, [often, tell(f"person {number % 3}")], NOW, small)
+        update(connection, [often], NOW, small)
+        assert list(small.profiles) == [f"person {number % 3}", "often"]
+        assert len(small.persons) == 2
     assert known(connection, "person 3").properties == {"n3": 3, "n8": 8, "n13": 13, "n18": 18}
+
+
+def test_a_small_cache_forgets_the_least_recent_groups(connection: Connection) -> None:
+    small = Cache(limit=2)
+    often = an_event(properties={"$groups": {"company": "often"}})
+    for number in range(4):
+        update(connection, [company(f"company {number}", n=number), often], NOW, small)
+        assert list(small.groups) == [(0, f"company {number}"), (0, "often")]
+    assert update(connection, [company("company 1")], NOW, small)[0].groups[0].properties == {"n": 1}
 
 
 def test_a_cleared_cache_knows_nothing_of_a_transaction_that_was_undone(database: Database) -> None:

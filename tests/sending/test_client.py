@@ -324,6 +324,7 @@ async def test_a_connection_that_the_peer_wants_closed_is_not_used_again(serve: 
     async with client_for(peer) as client:
         for _ in range(3):
             assert isinstance(await client.send(make_request()), Accepted)
+            assert client._idle == []
     assert (peer.posts, peer.connections) == (3, 3)
 
 
@@ -543,6 +544,18 @@ async def test_closing_cuts_off_what_does_not_finish_in_time(serve: Serve) -> No
     await asyncio.wait_for(client.close(), 5)
     assert isinstance(await sending, Unconfirmed)
     assert peer.posts == 1
+
+
+async def test_closing_while_a_connection_is_opened_sends_nothing_on_it(serve: Serve) -> None:
+    peer = await serve(count_up)
+    client = client_for(peer)
+    sending = asyncio.create_task(client.send(make_request()))
+    await asyncio.sleep(0)
+    assert client.under_way == 1
+    await asyncio.wait_for(client.close(), 5)
+    assert isinstance(await sending, Later)
+    assert client._connections == set()
+    assert peer.posts == 0
 
 
 async def test_a_client_can_be_closed_unused_and_twice() -> None:

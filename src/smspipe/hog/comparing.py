@@ -120,6 +120,8 @@ def _order(left: Any, right: Any) -> int | None:
     left, right = _unify(left, right)
     if type(left) in _LISTS and type(right) in _LISTS and _all_numbers(left) and _all_numbers(right):
         return _sign(list(left), list(right))
+    if type(left) in _DATES or type(right) in _DATES:
+        return None  # a date and what is none: JavaScript would compare "[object Object]"
     if type(left) not in _NUMBERS or type(right) not in _NUMBERS:
         left, right = _primitive(left), _primitive(right)
         if type(left) is str and type(right) is str:

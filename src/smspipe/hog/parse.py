@@ -26,7 +26,7 @@ MAX_NODES: Final = 20_000
 """Nodes of a tree: more than any sensible source has, and still compiled within a few seconds."""
 
 _WORD: Final = re.compile(r"[a-zA-Z0-9_$]+|.", re.DOTALL)
-_NAME_BEFORE: Final = re.compile(r"(?<![a-zA-Z0-9_$])[a-zA-Z_$][a-zA-Z0-9_$]*\Z")
+_NAME_BEFORE: Final = re.compile(r"(?<![a-zA-Z0-9_$\-])[a-zA-Z_$][a-zA-Z0-9_$]*(?:-[a-zA-Z_$][a-zA-Z0-9_$]*)*\Z")
 _NAME_AFTER: Final = re.compile(r"[a-zA-Z_$][a-zA-Z0-9_$]*(?:-[a-zA-Z_$][a-zA-Z0-9_$]*)*")
 _LONGEST_NAME: Final = 200
 

@@ -135,12 +135,8 @@ def apply(operations: Operations, properties: dict[str, Any]) -> tuple[dict[str,
         The properties that the event sees, and whether they are worth writing. The same object as `properties` when
         nothing changed; `properties` itself is never changed.
     """
-    news: dict[str, Any] = {}
-    worth = False
-    for name, value in operations.set_once.items():
-        if name not in properties and name not in operations.set:
-            news[name] = value
-            worth = True
+    news = {name: value for name, value in operations.set_once.items() if name not in properties}
+    worth = bool(news)
     for name, value in operations.set.items():
         if name not in properties:
             worth = True

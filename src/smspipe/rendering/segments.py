@@ -137,7 +137,8 @@ def _fill(sizes: Iterable[int], room: int) -> int:
 def _grapheme_sizes(body: str) -> Iterable[int]:
     """Give the sizes in UTF-16 units of what must not be cut; a grapheme too big for any segment, by code points."""
     for grapheme in _graphemes(body):
-        size = utf16_units(grapheme)
+        # Most are one character of one unit, which needs no encoding to be measured.
+        size = 1 if len(grapheme) == 1 and grapheme <= "\uffff" else utf16_units(grapheme)
         if size <= _JOINED[Encoding.UCS_2]:
             yield size
         else:

@@ -170,11 +170,10 @@ class Client:
             connection = self._take_idle() or await self._open()
             if isinstance(connection, Later):
                 return connection
-            try:
-                raw = await connection.exchange(self._to_wire(request))
-            except Lost as lost:
+            raw = await connection.exchange(self._to_wire(request))
+            if isinstance(raw, Lost):
                 return Unconfirmed(
-                    saw=f"The request to {self._host_header} left, but {lost}: it may have been sent. "
+                    saw=f"The request to {self._host_header} left, but {raw.why}: it may have been sent. "
                     "Look in Twilio's message log before sending it again."
                 )
             if connection.is_open():
@@ -259,12 +258,13 @@ class Client:
 
     def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
         # One timer for all connections: one for each request would cost more than the request's own parsing.
-        now = loop.time()
+        # Ages are counted in sweeps, so that a loop that was blocked does not take its own delay for the peer's.
         for connection in self._connections:
-            age = now - connection.since
-            if connection.waits and age >= self._answer_timeout:
+            connection.age += 1
+            seconds = (connection.age - 1) * self._tick
+            if connection.waits and seconds >= self._answer_timeout:
                 connection.lose(f"no complete answer came within {self._answer_timeout:g} seconds")
-            elif not connection.waits and age >= self._idle_timeout:
+            elif not connection.waits and seconds >= self._idle_timeout:
                 connection.lose("it was idle for too long")
         self._sweeper = loop.call_later(self._tick, self._sweep, loop) if self._connections else None
 

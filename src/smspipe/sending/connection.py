@@ -15,7 +15,7 @@ never written to again.
 import asyncio
 import select
 from collections.abc import Callable
-from typing import Final, cast
+from typing import Final, NamedTuple, cast
 
 import httptools
 
@@ -31,8 +31,11 @@ _KEPT_HEADERS: Final = {
 }
 
 
-class Lost(Exception):
-    """The request may have left and no complete answer came; the text says in a few words what happened."""
+class Lost(NamedTuple):
+    """The request may have left and no complete answer came."""
+
+    why: str
+    """What happened, in a few words that fit behind "but"."""
 
 
 Raw = tuple[int, dict[str, str], bytes]
@@ -57,11 +60,11 @@ class Connection(asyncio.Protocol):
         "_status",
         "_surplus",
         "_transport",
-        "since",
+        "age",
         "waits",
     )
     _transport: asyncio.Transport
-    _answer: asyncio.Future[Raw]
+    _answer: asyncio.Future[Raw | Lost]
     _status: int
     _headers: dict[str, str]
     _body: list[bytes]
@@ -79,8 +82,8 @@ class Connection(asyncio.Protocol):
         self._start_answer()
         self.waits = False
         """A request is under way."""
-        self.since = loop.time()
-        """Loop time of the last change between idle and waiting."""
+        self.age = 0
+        """How often the client has looked since the last change between idle and waiting."""
 
     # What the client does with it
 
@@ -99,19 +102,16 @@ class Connection(asyncio.Protocol):
             return False
         return self._poll is None or not self._poll.poll(0)
 
-    async def exchange(self, request: bytes) -> Raw:
+    async def exchange(self, request: bytes) -> Raw | Lost:
         """
         Write `request` and wait for its answer. The connection must be `usable`.
 
         Cancelling closes it, for the answer would otherwise be taken for the next request's.
-
-        Raises:
-            Lost: the request may have arrived, and no complete answer came.
         """
         self._start_answer()
         self._answer = self._loop.create_future()
         self.waits = True
-        self.since = self._loop.time()
+        self.age = 0
         self._transport.write(request)
         try:
             return await self._answer
@@ -196,7 +196,7 @@ class Connection(asyncio.Protocol):
 
     def _finish(self) -> None:
         self.waits = False
-        self.since = self._loop.time()
+        self.age = 0
         if not self._answer.done():
             self._answer.set_result((self._status, self._headers, b"".join(self._body)))
         if not self._keep or self._surplus:
@@ -210,4 +210,4 @@ class Connection(asyncio.Protocol):
         if self.waits:
             self.waits = False
             if not self._answer.done():
-                self._answer.set_exception(Lost(why))
+                self._answer.set_result(Lost(why))
