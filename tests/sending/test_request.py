@@ -41,6 +41,7 @@ def test_fields_keep_their_order_and_may_repeat() -> None:
     assert encode_form([("b", "1"), ("a", "2"), ("b", "3")]) == b"b=1&a=2&b=3"
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(UNICODE, UNICODE)))
 def test_what_is_encoded_can_be_read_back(fields: list[tuple[str, str]]) -> None:
     fields = [(f"n{name}", value) for name, value in fields]

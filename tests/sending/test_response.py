@@ -364,6 +364,7 @@ BODIES = st.binary() | st.dictionaries(FIELDS, VALUES).map(lambda body: json.dum
 HEADERS = st.dictionaries(st.sampled_from(["retry-after", "date", "twilio-request-id"]), st.text() | st.just(DATE))
 
 
+@pytest.mark.slow
 @given(st.integers(200, 999), HEADERS, BODIES)
 def test_any_answer_is_sorted_and_none_that_may_have_been_sent_as_not_sent(
     status: int, headers: dict[str, str], body: bytes
@@ -379,6 +380,7 @@ def test_any_answer_is_sorted_and_none_that_may_have_been_sent_as_not_sent(
         assert sorted_answer.saw.endswith(".") or "https://" in sorted_answer.saw
 
 
+@pytest.mark.slow
 @given(st.integers(200, 999), HEADERS, BODIES)
 def test_any_answer_to_a_check_is_sorted(status: int, headers: dict[str, str], body: bytes) -> None:
     assert isinstance(sort_check(status, headers, body), Verified | AccountFault | Later)
