@@ -140,7 +140,8 @@ def find_paths(tree: Node) -> frozenset[tuple[str, ...]]:
         node, known = pending.pop()
         path = _static_chain(node)
         if path is not None:
-            if path[0] not in known:
+            a_function = len(path) == 1 and path[0] in FUNCTIONS  # named as a value: arrayMap(upper, list)
+            if path[0] not in known and not a_function:
                 found.add(path)
             continue
         if isinstance(node, Lambda):

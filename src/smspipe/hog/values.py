@@ -24,7 +24,7 @@ import msgspec
 from smspipe.hog.dates import epoch_seconds, iso_text, zone_name
 from smspipe.model.errors import Fault
 
-MAX_TEXT: Final = 4 * 1024 * 1024
+MAX_TEXT: Final = 1024 * 1024
 """Characters of the longest text a template may print."""
 MAX_PRINT_DEPTH: Final = 200
 """Levels of lists and objects that are printed; JSON from a request has fewer, a run-away template more."""
