@@ -147,7 +147,8 @@ def test_an_unknown_function_of_an_expression_is_worded_as_filters_word_it() -> 
 
 def test_paths_are_the_chains_of_names_read_from_globals() -> None:
     template = compile_template(
-        "{event.properties.name} {person?.properties['a b'].1} {arrayMap(x -> x.y + n, lower(z.list))} {arrayMap(upper, now())}"
+        "{event.properties.name} {person?.properties['a b'].1} {arrayMap(x -> x.y + n, lower(z.list))} "
+        "{arrayMap(upper, now())}"
     )
     assert template.paths == {
         ("event", "properties", "name"),

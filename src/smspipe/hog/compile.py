@@ -28,6 +28,7 @@ from typing import Any, Final
 from smspipe.hog import operations
 from smspipe.hog.library import FUNCTIONS, Function
 from smspipe.hog.limits import MAX_ARGUMENTS, Run
+from smspipe.hog.paths import static_chain
 from smspipe.hog.tree import (
     Between,
     Binary,
@@ -46,7 +47,6 @@ from smspipe.hog.tree import (
     Not,
     Operator,
     Text,
-    children,
 )
 from smspipe.hog.values import MAX_TEXT, Closure, check_size, memory_error, to_text, truthy
 from smspipe.model.errors import Invalid
@@ -130,41 +130,6 @@ def compile_tree(tree: Node, unknown_function: str) -> Compiled:
             conditionals too deep within each other.
     """
     return _Compiler(unknown_function).compile(tree)
-
-
-def find_paths(tree: Node) -> frozenset[tuple[str, ...]]:
-    """List the chains of names that begin at a global: `event.properties['a b'].x` is (event, properties, a b, x)."""
-    found: set[tuple[str, ...]] = set()
-    pending: list[tuple[Node, frozenset[str]]] = [(tree, frozenset())]
-    while pending:
-        node, known = pending.pop()
-        path = _static_chain(node)
-        if path is not None:
-            a_function = len(path) == 1 and path[0] in FUNCTIONS  # named as a value: arrayMap(upper, list)
-            if path[0] not in known and not a_function:
-                found.add(path)
-            continue
-        if isinstance(node, Lambda):
-            known |= frozenset(node.parameters)
-        if isinstance(node, Call) and isinstance(node.function, Name) and node.function.name in FUNCTIONS:
-            pending.extend((argument, known) for argument in node.arguments)
-            continue
-        pending.extend((child, known) for child in children(node))
-    return frozenset(found)
-
-
-def _static_chain(node: Node) -> tuple[str, ...] | None:
-    """Read `a.b['c']` as (a, b, c); None when the node is anything else."""
-    names: list[str] = []
-    while isinstance(node, Member):
-        if not isinstance(node.key, Constant) or type(node.key.value) is not str:
-            return None
-        names.append(node.key.value)
-        node = node.owner
-    if not isinstance(node, Name):
-        return None
-    names.append(node.name)
-    return tuple(reversed(names))
 
 
 class _Compiler:
@@ -269,7 +234,7 @@ class _Compiler:
         return f"({value!r})" if isinstance(value, int | float) and value < 0 else repr(value)
 
     def access(self, node: Name | Member) -> str:
-        path = _static_chain(node)
+        path = static_chain(node)
         if path is not None and path[0] not in self.parameters:
             return self.global_chain(path)
         if isinstance(node, Name):

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from smspipe.hog.compile import Compiled, compile_tree, find_paths
+from smspipe.hog.compile import Compiled, compile_tree
 from smspipe.hog.parse import parse_expression, parse_template
-from smspipe.hog.tree import Call, Node, children
+from smspipe.hog.paths import find_paths, has_calls
+from smspipe.hog.tree import Node
 from smspipe.hog.values import HogError
 
 
@@ -23,7 +24,7 @@ class Program:
     def __init__(self, source: str, tree: Node, compiled: Compiled) -> None:
         self.source = source
         self.paths = find_paths(tree)
-        self.constant = not self.paths and not _calls(tree)
+        self.constant = not self.paths and not has_calls(tree)
         self._compiled = compiled
 
     def __call__(self, globals: Mapping[str, Any], now: datetime) -> Any:  # noqa: A002 (PostHog's word for them)
@@ -78,13 +79,3 @@ def compile_expression(source: str) -> Expression:
     """
     tree = parse_expression(source)
     return Expression(source, tree, compile_tree(tree, "Hog function `{}` is not implemented"))
-
-
-def _calls(tree: Node) -> bool:
-    pending = [tree]
-    while pending:
-        node = pending.pop()
-        if isinstance(node, Call):
-            return True
-        pending.extend(children(node))
-    return False
