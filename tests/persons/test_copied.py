@@ -47,3 +47,10 @@ def test_readings_do_not_grow_without_end() -> None:
 def test_campaigns_and_versions_of_an_app_are_not_fleeting() -> None:
     assert {"$current_url", "$browser_version", "$geoip_latitude", "$geoip_subdivision_1_name"} <= FLEETING
     assert FLEETING.isdisjoint({"utm_source", "gclid", "$app_version", "$geoip_country_name", "email"})
+
+
+def test_a_reading_that_depends_on_values_counts_for_one_event_only() -> None:
+    readings = Readings()
+    for server, names in ((True, ("$browser",)), (False, ("$browser", "$os")), (True, ("$browser",))):
+        properties = {"$is_server": server, "$os": "Linux", "$browser": "x"}
+        assert (readings.known.get(tuple(properties)) or readings.learn(properties)).names == names
