@@ -4,7 +4,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -126,8 +126,25 @@ async def started(app: Any) -> AsyncIterator[str]:
         bound.close()
 
 
+CURRENT = object.__new__(Services)
+"""The services of the test that runs: the application is built once, what lies behind it anew for every test."""
+
+
+def put_behind(services: Services) -> None:
+    """Let the application's doors lead to other services."""
+    for each in fields(services):
+        object.__setattr__(CURRENT, each.name, getattr(services, each.name))
+
+
+@pytest.fixture(scope="session")
+def application() -> Any:
+    """The API, built."""
+    object.__setattr__(CURRENT, "api_key", Secret(API_KEY))
+    return api(CURRENT)
+
+
 @pytest.fixture
-async def running(tmp_path: Path) -> AsyncIterator[Api]:
+async def running(tmp_path: Path, application: Any) -> AsyncIterator[Api]:
     """The API, started."""
     database = open_database(f"sqlite:///{tmp_path}/test.db")
     database.create()
@@ -156,7 +173,8 @@ async def running(tmp_path: Path) -> AsyncIterator[Api]:
         check_account=twilio.check,
         phone_numbers=twilio.list_numbers,
     )
-    async with started(api(services)) as address, aiohttp.ClientSession() as session:
+    put_behind(services)
+    async with started(application) as address, aiohttp.ClientSession() as session:
         yield Api(address, session, database, writer, clock, twilio, services, changes)
     writer.stop()
     database.close()

@@ -8,6 +8,7 @@ was sent.
 """
 
 import math
+import traceback
 from http import HTTPStatus
 from typing import Any
 
@@ -112,7 +113,10 @@ def answer_broken_json(request: AnyRequest, error: SerializationException) -> Re
 def answer_surprise(request: AnyRequest, error: Exception) -> Response[dict[str, Any]]:
     """Answer a fault of ours: the log names it, the caller is told that it was not them."""
     count("smspipe_faults_total")
-    log.error("request_failed", method=request.method, path=request.url.path, kind=type(error).__name__, exc_info=error)
+    # The frames and the kind only: an error's own words and the frames' variables may hold what no log may.
+    frames = traceback.extract_tb(error.__traceback__)[-3:]
+    where = [f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in frames]
+    log.error("request_failed", method=request.method, kind=type(error).__name__, where=where)
     return problem(500, "server_error", "error", "A server error occurred.")
 
 
