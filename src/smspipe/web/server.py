@@ -1,8 +1,11 @@
 """The HTTP server: uvicorn with our capture protocol, started and ended by us."""
 
 import asyncio
+import signal
 import socket
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import uvicorn
@@ -24,6 +27,24 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started and not self.should_exit:
             self._listening()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """
+        Let SIGTERM and SIGINT end the serving, and nothing else.
+
+        uvicorn raises them again once it has ended, and SIGTERM would then end the process on the spot, before the
+        pipeline has written down what is under way. A second signal, while that is being done, does end it.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield  # signals come to the main thread alone
+            return
+        before = {each: signal.signal(each, self.handle_exit) for each in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for each, handler in before.items():
+                signal.signal(each, handler)
 
 
 def bind(host: str, port: int) -> socket.socket:
