@@ -4,7 +4,6 @@ The log as a table: for one machine.
 Positions grow by one and are given by the writer, of which an embedded database has one at a time.
 """
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -54,11 +53,14 @@ def append(connection: Connection, payloads: Sequence[Payload]) -> int:
 
 
 def _hash(uuid: EventUuid) -> int:
-    """Take the 64 bits of a uuid that are the most random in every version, signed as the column is."""
-    try:
-        return int.from_bytes(bytes.fromhex(uuid.replace("-", "")[14:30]), "big", signed=True)
-    except ValueError:
-        return int.from_bytes(hashlib.blake2b(uuid.encode(), digest_size=8).digest(), "big", signed=True)
+    """
+    Take 64 bits of a uuid, signed as the column is: its first 32 and its last 32.
+
+    The first are the time in version 7, which most SDKs make, so that new entries lie side by side in the index and a
+    commit touches few of its pages; the last tell events of the same minute apart.
+    """
+    value = int(uuid[:8] + uuid[-8:], 16)
+    return value - 0x1_0000_0000_0000_0000 if value >> 63 else value
 
 
 def remember(connection: Connection, places: Iterable[tuple[EventUuid, int]]) -> None:

@@ -27,5 +27,5 @@ def from_micros(micros: int) -> datetime:
 
 def to_iso(at: datetime) -> str:
     """Write `at` as PostHog and our API do: `2026-01-02T03:04:05.678Z`, milliseconds cut, not rounded."""
-    utc = at.astimezone(UTC)
-    return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z"
+    utc = at if at.tzinfo is UTC else at.astimezone(UTC)
+    return utc.isoformat(timespec="milliseconds")[:-6] + "Z"

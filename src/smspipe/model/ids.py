@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import uuid
 from datetime import datetime
 from typing import NewType
 
@@ -29,7 +28,8 @@ def uuid7(at: datetime, randomness: bytes | None = None) -> str:
     rest = int.from_bytes(os.urandom(10) if randomness is None else randomness, "big")
     milliseconds = int(at.timestamp() * 1000) & 0xFFFF_FFFF_FFFF
     value = milliseconds << 80 | 0x7 << 76 | (rest >> 68 & 0xFFF) << 64 | 0b10 << 62 | rest & 0x3FFF_FFFF_FFFF_FFFF
-    return str(uuid.UUID(int=value))
+    text = f"{value:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def event_uuid_for(at: datetime, request: bytes, index: int) -> EventUuid:
