@@ -23,7 +23,6 @@ from smspipe.pipeline.explain import explain
 from smspipe.pipeline.prepare import Site, prepare
 from smspipe.pipeline.trial import Sample, Trial
 from smspipe.web.routes import api
-from smspipe.web.server import Server
 from smspipe.web.services import PhoneNumber, Services
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -111,18 +110,20 @@ class Api:
 @asynccontextmanager
 async def started(app: Any) -> AsyncIterator[str]:
     """Serve an application on a free port; give its address."""
-    bound = socket.socket()
+    # Named as TCP, so that asyncio sends each answer at once instead of waiting for the client's acknowledgement.
+    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     bound.bind(("127.0.0.1", 0))
     config = uvicorn.Config(app, lifespan="off", log_config=None, ws="none", access_log=False)
-    listening = asyncio.Event()
-    server = Server(config, listening.set)
-    task = asyncio.create_task(server.serve(sockets=[bound]))
-    await listening.wait()
+    config.load()
+    server = uvicorn.Server(config)
+    server.lifespan = config.lifespan_class(config)
+    # Without the server's main loop, which looks ten times a second whether it should end.
+    await server.startup(sockets=[bound])
     try:
         yield f"http://127.0.0.1:{bound.getsockname()[1]}"
     finally:
-        server.should_exit = True
-        await task
+        for each in server.servers:
+            each.close()
         bound.close()
 
 

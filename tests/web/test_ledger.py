@@ -1,10 +1,13 @@
 """The doors to what became of events: deliveries, logs, metrics, explanations."""
 
+from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import msgspec
 import pytest
+from sqlalchemy import Connection
 
 from smspipe import eventlog
 from smspipe.deliveries import ledger, metrics
@@ -12,7 +15,7 @@ from smspipe.model.delivery import Delivery, Status
 from smspipe.model.event import Door, Payload
 from smspipe.model.ids import DeliveryId, DestinationId, EventUuid, MessageSid, uuid7
 from smspipe.model.outcome import Reason, Step
-from tests.web.conftest import NOW, Api
+from tests.web.conftest import NOW, Api, put_behind
 
 
 def delivery(number: int, **more: Any) -> Delivery:
@@ -151,6 +154,24 @@ async def test_a_filter_that_means_nothing_is_refused(query: str, attr: str, run
     assert (status, answer["type"], answer["attr"]) == (400, "validation_error", attr)
 
 
+async def test_failed_and_held_deliveries_get_another_try_and_no_others(running: Api) -> None:
+    woken: list[int] = []
+    put_behind(replace(running.services, wake=lambda: woken.append(1)))
+    failed = {"status": Status.FAILED, "reason": Reason.TWILIO_UNREACHABLE}
+    held = {"status": Status.HELD, "reason": Reason.CREDENTIALS}
+    all_of_them = [delivery(1), delivery(2, **failed), delivery(3, **held), delivery(4, status=Status.UNCONFIRMED)]
+    await keep(running, *all_of_them)
+    ids = [each.id for each in all_of_them] + ["nobody"]
+    path = "/api/projects/1/deliveries/redrive/"
+    assert await running.call("POST", path, {"ids": ids}) == (200, {"redriven": 2})
+    assert woken
+    found = {each["body"]: each["status"] for each in (await running.get("/deliveries/"))["results"]}
+    assert found == {"Hi 1": "accepted", "Hi 2": "pending", "Hi 3": "pending", "Hi 4": "unconfirmed"}
+    for wrong in ({}, {"ids": "x"}, {"ids": [1]}, {"ids": ["x"] * 501}):
+        status, answer = await running.call("POST", path, wrong)
+        assert (status, answer["attr"]) == (400, "ids")
+
+
 async def test_the_log_of_a_destination_tells_each_delivery(running: Api, body: dict[str, Any]) -> None:
     created = await running.create(body)
     own = DestinationId(created["id"])
@@ -203,7 +224,7 @@ async def counted(running: Api, body: dict[str, Any]) -> str:
     ):
         at = NOW - timedelta(hours=hours)
         named = {(own, name): count for name, count in counts.items()}
-        await running.write(lambda connection, named=named, at=at: metrics.add(connection, named, at))
+        await running.write(partial(metrics.add, counts=named, now=at))
     return f"/hog_functions/{own}/metrics"
 
 
@@ -259,7 +280,11 @@ async def test_an_event_is_explained_at_every_destination(running: Api, body: di
     uuid = EventUuid("01912e4c-0000-7000-8000-000000000001")
     event = {"event": "signup", "uuid": uuid, "distinct_id": "u-1", "properties": {}, "api_key": "phc_x"}
     payload = Payload(door=Door.CAPTURE, body=msgspec.json.encode(event), received_at=NOW, seed=bytes(8))
-    await running.write(lambda connection: eventlog.append(connection, [payload]))
+
+    def log(connection: Connection) -> None:
+        eventlog.remember(connection, [(uuid, eventlog.append(connection, [payload]))])
+
+    await running.write(log)
     await keep(running, delivery(1, destination_id=DestinationId(matching["id"]), event_uuid=uuid))
     answer = await running.get(f"/events/{uuid.upper()}/explain/")
     assert (answer["event_uuid"], answer["event"], answer["arrivals"]) == (uuid, "signup", 1)

@@ -1,12 +1,15 @@
 """Doors to the ledger."""
 
+import asyncio
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Final, TypeVar
 
 import msgspec
-from litestar import get
+from litestar import get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery
+from litestar.params import FromPath, FromQuery, JSONBody
+from sqlalchemy import Connection
 
 from smspipe.deliveries import ledger
 from smspipe.model.clock import to_iso
@@ -18,6 +21,8 @@ from smspipe.web.problems import AnyRequest, NotFound
 from smspipe.web.queries import MOST, Cursor, CursorPage, address, read_count, read_cursor, read_instant
 from smspipe.web.services import Services
 
+REDRIVEN_FOR: Final = timedelta(hours=24)
+"""How long a delivery that gets another try may still be sent."""
 Word = TypeVar("Word", bound=StrEnum)
 
 
@@ -148,6 +153,35 @@ def get_delivery(services: NamedDependency[Services], delivery_id: FromPath[str]
     return show_in_full(found)
 
 
+class Redriven(msgspec.Struct, frozen=True, kw_only=True):
+    """How many deliveries get another try."""
+
+    redriven: int
+
+
+@post("/deliveries/redrive", status_code=200, operation_id="redrive_deliveries")
+async def redrive_deliveries(services: NamedDependency[Services], data: JSONBody[dict[str, Any]]) -> Redriven:
+    """
+    Give failed and held deliveries another try: `{"ids": ["…"]}`, 500 at most.
+
+    One that may have been sent already is left as it is, and not counted.
+    """
+    ids = data.get("ids")
+    if not isinstance(ids, list) or not all(isinstance(each, str) for each in ids):
+        raise Invalid("Must be a list of delivery ids.", field="ids")
+    if len(ids) > MOST:
+        raise Invalid(f"Send {MOST} ids at most.", field="ids")
+    now = services.clock()
+    wanted = [DeliveryId(each) for each in ids]
+
+    def job(connection: Connection) -> int:
+        return ledger.redrive(connection, wanted, now, now + REDRIVEN_FOR)
+
+    again = await asyncio.wrap_future(services.writer.run_job(job))
+    services.wake()
+    return Redriven(redriven=again)
+
+
 def _word(words: type[Word], text: str | None, field: str) -> Word | None:
     if not text:
         return None
@@ -157,4 +191,4 @@ def _word(words: type[Word], text: str | None, field: str) -> Word | None:
         raise Invalid(f"There is no {field} {text[:40]!r}.", field=field, hint=f"Use {', '.join(words)}.") from None
 
 
-HANDLERS: Final = (list_deliveries, get_delivery)
+HANDLERS: Final = (list_deliveries, get_delivery, redrive_deliveries)

@@ -1,5 +1,6 @@
 """The door to an event: why it led to a text, or to none."""
 
+import uuid
 from typing import Final
 
 import msgspec
@@ -45,8 +46,12 @@ class ExplanationShown(msgspec.Struct, frozen=True, kw_only=True):
 @get("/events/{event_uuid:str}/explain", sync_to_thread=True, operation_id="explain_event")
 def explain_event(services: NamedDependency[Services], event_uuid: FromPath[str]) -> ExplanationShown:
     """Say, for each destination, what was decided on an event and each step that led there."""
+    try:
+        wanted = EventUuid(str(uuid.UUID(event_uuid)))
+    except ValueError:
+        raise NotFound("No event with this uuid is in the log.") from None
     with services.database.read() as connection:
-        found = services.explain(connection, EventUuid(event_uuid.lower()))
+        found = services.explain(connection, wanted)
     if found is None:
         raise NotFound("No event with this uuid is in the log.")
     return show(found)
