@@ -28,7 +28,7 @@ from smspipe.model.ids import DestinationId
 from smspipe.model.message import Encoding, Message
 from smspipe.model.outcome import Reason
 from smspipe.model.phone import E164
-from smspipe.pipeline.prepare import Plan
+from smspipe.pipeline.prepare import Plan, Prepared
 from smspipe.sending import Accepted, AccountFault, Answer, Client, Later, OptedOut, Refused, Unconfirmed, build_request
 from smspipe.telemetry import count, count_outcome, gauge, reached
 
@@ -88,7 +88,9 @@ class Dispatch:
         self._wakes = 0
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at: datetime | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._under_way = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._ending = False
         self._random = random.Random()  # noqa: S311 (spreads retries; nothing to guess)
 
@@ -125,50 +127,40 @@ class Dispatch:
         if self._timer is not None:
             self._timer.cancel()
         await self._client.close()
-        while self._tasks:
-            await asyncio.wait(self._tasks)
+        await self._idle.wait()
         while self._answers or self._submitted:
             self._submit()
             await asyncio.sleep(0.01)  # the writer answers within a commit; this is the end of the process
 
     def _begin(self, delivery: Delivery) -> None:
+        """Make the request of a delivery that is SENDING, unless a last look says otherwise."""
         reached("dispatch.claimed")
-        task = asyncio.get_running_loop().create_task(self._send(delivery))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        now = self._clock()
+        prepared = self._plan().destinations.get(delivery.destination_id)
+        settlement = _check(delivery, prepared, now)
+        if settlement is not None or prepared is None or prepared.destination.account is None:
+            self._settle(settlement or _hold(delivery, now))
+            return
+        reached("dispatch.before_request")
+        count("smspipe_attempts_total")
+        self._under_way += 1
+        self._idle.clear()
+        request = build_request(_message(delivery), prepared.destination.account, attempt=delivery.attempts)
+        self._client.post(request, lambda answer: self._answered(delivery, answer))
+        reached("dispatch.during_request")
 
-    async def _send(self, delivery: Delivery) -> None:
-        settlement = self._check(delivery)
-        if settlement is None:
-            reached("dispatch.before_request")
-            count("smspipe_attempts_total")
-            account = self._plan().destinations[delivery.destination_id].destination.account
-            assert account is not None  # noqa: S101 (_check holds back what has none)
-            request = build_request(_message(delivery), account, attempt=delivery.attempts)
-            gauge("smspipe_sending", len(self._tasks))
-            answer = await self._client.send(request)
-            reached("dispatch.after_answer")
-            settlement = self._settlement(delivery, answer)
+    def _answered(self, delivery: Delivery, answer: Answer) -> None:
+        reached("dispatch.after_answer")
+        self._under_way -= 1
+        if not self._under_way:
+            self._idle.set()
+        self._settle(self._settlement(delivery, answer))
+
+    def _settle(self, settlement: Settlement) -> None:
+        """Give the slot back and have the ledger told."""
         self._free += 1
         self._answers.append(settlement)
         self._submit()
-
-    def _check(self, delivery: Delivery) -> Settlement | None:
-        """Look once more just before the request: is there still a destination to send it for, and is it in time?"""
-        now = self._clock()
-        prepared = self._plan().destinations.get(delivery.destination_id)
-        if prepared is None:
-            return Settlement(delivery=delivery, move=Move.HOLD, at=now, reason=Reason.PAUSED,
-                              error_message="The destination is switched off or deleted.")  # fmt: skip
-        destination = prepared.destination
-        if destination.paused is not None or destination.account is None:
-            why = destination.paused or "The destination has no Twilio account to send with."
-            return Settlement(delivery=delivery, move=Move.HOLD, at=now, reason=Reason.CREDENTIALS, error_message=why)
-        if delivery.expires_at is not None and now > delivery.expires_at:
-            reason = Reason.TOO_OLD if delivery.attempts <= 1 else Reason.TWILIO_UNREACHABLE
-            return Settlement(delivery=delivery, move=Move.FAIL, at=now, reason=reason,
-                              error_message="The text was not sent in time; it is no longer news.")  # fmt: skip
-        return None
 
     def _settlement(self, delivery: Delivery, answer: Answer) -> Settlement:
         now = self._clock()
@@ -254,6 +246,7 @@ class Dispatch:
             log.error("settlement_found_its_delivery_moved", settlements=job.lost)
         for each in job.settled:
             self._tell(each)
+        gauge("smspipe_sending", self._under_way)
         self._free += job.asked - len(job.claimed)
         for delivery in job.claimed:
             self._begin(delivery)
@@ -297,6 +290,35 @@ class Dispatch:
     def _ring(self) -> None:
         self._timer = self._timer_at = None
         self.wake()
+
+
+def _check(delivery: Delivery, prepared: Prepared | None, now: datetime) -> Settlement | None:
+    """Look once more just before the request: is there still a destination to send it for, and is it in time?"""
+    if prepared is None:
+        return Settlement(
+            delivery=delivery,
+            move=Move.HOLD,
+            at=now,
+            reason=Reason.PAUSED,
+            error_message="The destination is switched off or deleted.",
+        )
+    if prepared.destination.paused is not None:
+        return _hold(delivery, now, prepared.destination.paused)
+    if delivery.expires_at is not None and now > delivery.expires_at:
+        return Settlement(
+            delivery=delivery,
+            move=Move.FAIL,
+            at=now,
+            reason=Reason.TOO_OLD if delivery.attempts <= 1 else Reason.TWILIO_UNREACHABLE,
+            error_message="The text was not sent in time; it is no longer news.",
+        )
+    return None
+
+
+def _hold(
+    delivery: Delivery, now: datetime, why: str = "The destination has no Twilio account to send with."
+) -> Settlement:
+    return Settlement(delivery=delivery, move=Move.HOLD, at=now, reason=Reason.CREDENTIALS, error_message=why)
 
 
 def _message(delivery: Delivery) -> Message:
