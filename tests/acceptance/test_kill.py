@@ -1,0 +1,187 @@
+"""
+The process is killed at every labelled step, again and again, and takes up what it left.
+
+A life ends by SIGKILL at a step, the next one begins on the same folder. Whoever got no answer sends the same events
+again, as SDKs do. In the end every event that was answered with 200 has its outcome, and no phone got two requests.
+`SMSPIPE_TEST_KILLS` says how often each step kills (3), `SMSPIPE_TEST_SEED` makes other chance of it.
+"""
+
+import os
+import random
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from smspipe.telemetry import STEPS
+from tests.acceptance.service import twilio_destination
+from tests.pipeline.town import Sender, Twin, batch, number, post_batches, twin_in
+
+KILLS = int(os.environ.get("SMSPIPE_TEST_KILLS", "3"))
+SEED = os.environ.get("SMSPIPE_TEST_SEED", "0")
+SLOTS = 64
+"""Deliveries that may be SENDING at once, and so the most that one death can leave in doubt."""
+CONNECTIONS = 8
+COOLDOWN_KEYS = 25
+MOST_ROUNDS = 30
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twin]:
+    with twin_in(tmp_path_factory.mktemp("twin")) as twin:
+        yield twin
+
+
+@pytest.fixture(scope="module")
+def destinations(tmp_path_factory: pytest.TempPathFactory, twin: Twin) -> tuple[Path, dict[str, str]]:
+    """Prepare a data folder once; give it with the destination's id for each event that leads to a text."""
+    folder = tmp_path_factory.mktemp("prepared") / "data"
+    service = Sender(folder, twin)
+    service.start()
+    ids = {
+        "text": service.create(
+            twilio_destination("Plain", to="{event.properties.phone}", body="{event.event}", filters=filter_of("text"))
+        ),
+        "cool": service.create(
+            twilio_destination(
+                "Cool",
+                to="{event.properties.phone}",
+                body="{event.properties.group}",
+                filters=filter_of("cool"),
+                masking={"hash": "{event.properties.group}", "ttl": 86400},
+            )
+        ),
+    }
+    assert service.stop() == 0
+    return folder, ids
+
+
+class Crowd:
+    """Events on their way to the service, each for a phone of its own, and what was answered."""
+
+    def __init__(self, chance: random.Random) -> None:
+        self._chance = chance
+        self._made = 0
+        self._unanswered: list[list[dict[str, Any]]] = []
+        self.acknowledged: dict[str, dict[str, Any]] = {}
+        """Answered with 200: uuid → event."""
+
+    def press(self, service: Sender) -> None:
+        """Post some batches at once: what was not answered before comes again, with its uuids."""
+        batches = self._unanswered + [self._batch() for _ in range(CONNECTIONS * 2)]
+        answers = post_batches(service, [batch(*each) for each in batches], connections=CONNECTIONS)
+        assert {*answers} <= {200, None}
+        self._unanswered = []
+        for events, status in zip(batches, answers, strict=True):
+            if status == 200:
+                self.acknowledged.update((event["uuid"], event) for event in events)
+            else:
+                self._unanswered.append(events)
+
+    def _batch(self) -> list[dict[str, Any]]:
+        return [self._event() for _ in range(self._chance.choice((1, 1, 2, 5)))]
+
+    def _event(self) -> dict[str, Any]:
+        self._made += 1
+        return {
+            "event": self._chance.choice(("text", "cool", "nothing")),
+            "distinct_id": f"user-{self._made % 40}",
+            "uuid": f"01930000-0000-7000-8000-{self._made:012d}",
+            "properties": {"phone": number(self._made), "group": self._made % COOLDOWN_KEYS},
+        }
+
+
+def filter_of(event: str) -> dict[str, Any]:
+    return {"events": [{"id": event, "name": event, "type": "events"}]}
+
+
+def kill_at(service: Sender, crowd: Crowd, step: str, chance: random.Random) -> None:
+    """Live until the step's n-th time, and die there."""
+    if service.launch(crash_at=f"{step}:{chance.choice((1, 1, 2, 3, 5, 8, 13))}"):
+        for _ in range(MOST_ROUNDS):
+            crowd.press(service)
+            if not service.running:
+                break
+    assert service.wait_for_end() == -9, f"it was not killed at {step}"
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_kill_at_any_step_loses_no_event_and_doubles_no_text(
+    step: str, tmp_path: Path, twin: Twin, destinations: tuple[Path, dict[str, str]]
+) -> None:
+    """Every event that was answered with 200 is accepted, suppressed or visibly in doubt, after any number of kills."""
+    twin.ask("POST", "/reset")
+    prepared, ids = destinations
+    shutil.copytree(prepared, tmp_path / "data")
+    chance = random.Random(f"{SEED} {step}")
+    service, crowd = Sender(tmp_path / "data", twin), Crowd(chance)
+    for _ in range(KILLS):
+        kill_at(service, crowd, step, chance)
+    service.start()
+    crowd.press(service)
+    service.wait_until_idle()
+
+    assert crowd.acknowledged
+    check_every_event_has_its_outcome(service, crowd, ids)
+    check_no_text_is_doubled(service, twin)
+    check_cooldown_places(service, ids["cool"])
+    check_the_log(service)
+    assert service.stop() == 0
+
+
+def check_every_event_has_its_outcome(service: Sender, crowd: Crowd, destinations: dict[str, str]) -> None:
+    rows = {(row["event_uuid"], row["destination_id"]): row for row in service.deliveries()}
+    assert len(rows) == len(service.deliveries()), "an event stands in the ledger twice"
+    for uuid, event in crowd.acknowledged.items():
+        for name, destination in destinations.items():
+            row = rows.get((uuid, destination))
+            assert (row is not None) is (event["event"] == name), (uuid, event["event"])
+    allowed = {("accepted", None), ("suppressed", "cooldown"), ("unconfirmed", "unconfirmed")}
+    assert {(row["status"], row["reason"]) for row in rows.values()} <= allowed
+    in_doubt = [row for row in rows.values() if row["status"] == "unconfirmed"]
+    assert len(in_doubt) <= KILLS * SLOTS
+    for row in in_doubt:
+        assert row["error_message"], "who reads of a delivery in doubt must learn why"
+
+
+def check_no_text_is_doubled(service: Sender, twin: Twin) -> None:
+    posts = twin.posts()
+    assert {to: n for to, n in posts.items() if n > 1} == {}
+    for row in service.deliveries():
+        sent = posts.get(row["to"], 0)
+        match row["status"]:
+            case "accepted":
+                assert sent == 1, "the ledger says accepted, and nothing came"
+                assert row["sid"]
+            case "suppressed":
+                assert sent == 0, "a text was sent that was decided against"
+        assert row["attempts"] >= sent, "a request left that was not written down"
+    known = {row["to"] for row in service.deliveries()}
+    assert {*posts} <= known, "a text was sent that the ledger knows nothing of"
+
+
+def check_cooldown_places(service: Sender, destination: str) -> None:
+    """At most one text a key, also where the one let through is in doubt; the window counts every event it met."""
+    rows = service.deliveries(destination_id=destination)
+    through = [row for row in rows if row["status"] != "suppressed"]
+    windows = {row["owner"]: row for row in service.rows("select * from cooldowns")}
+    assert {*windows} == {row["id"] for row in through}
+    assert all(not window["vacant"] for window in windows.values())
+    per_key = Counter(row["body"] for row in through)
+    assert {key: n for key, n in per_key.items() if n > 1} == {}
+    assert sum(window["entered"] for window in windows.values()) == len(rows)
+
+
+def check_the_log(service: Sender) -> None:
+    """The reader has come to the log's end, and every request in the log was indexed."""
+    (last,) = service.rows("select max(position) as position, count(*) as n from requests")
+    assert last["position"] == last["n"], "a position was left out"
+    assert service.rows("select name, position from cursors") == [{"name": "fanout", "position": last["position"]}]
+    (indexed,) = service.rows("select count(distinct position) as n from event_index")
+    assert indexed["n"] == last["n"]
+    assert service.rows("pragma integrity_check") == [{"integrity_check": "ok"}]
