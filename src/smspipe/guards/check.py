@@ -10,7 +10,7 @@ from smspipe.model.destination import Cooldown, Destination
 from smspipe.model.event import Event
 from smspipe.model.outcome import Reason, Refusal, Step
 
-_OK_DUPLICATE = Step(name="duplicate", ok=True, saw="This event has led to no text here before.")
+_OK_DUPLICATE = Step(name="duplicate", ok=True)
 _OK_AGE = Step(name="age", ok=True)
 
 

@@ -59,7 +59,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """The key that the cooldown counts under, where there is one."""
 
 
-_MATCHED = Step(name="match", ok=True, saw="The event meets the filter.")
+_MATCHED = Step(name="match", ok=True)
 
 
 def decide(

@@ -15,6 +15,7 @@ import re
 import socket
 import ssl
 from collections import deque
+from collections.abc import Callable
 from datetime import timedelta
 from types import TracebackType
 from typing import Final, Self
@@ -86,6 +87,7 @@ class Client:
         self._turns: deque[asyncio.Future[bool]] = deque()
         self._idle: list[Connection] = []
         self._connections: set[Connection] = set()
+        self._tasks: set[asyncio.Task[Answer]] = set()
         self._sweeper: asyncio.TimerHandle | None = None
         self._closing = False
         self._drained = asyncio.Event()
@@ -123,6 +125,38 @@ class Client:
         """
         raw = await self._make(request)
         return sort_answer(*raw) if isinstance(raw, tuple) else raw
+
+    def post(self, request: Request, then: Callable[[Answer], None]) -> None:
+        """
+        Do what `send` does, and call `then` with the answer on the event loop.
+
+        For the sender of many: when a connection is free, which is nearly always, no task and no future is made.
+        """
+        connection: Connection | None = None
+        if not self._closing and self._under_way < self._limit and not self._turns:
+            connection = self._take_idle()
+        if connection is None:
+            self._post_later(request, then)
+            return
+        kept = connection
+        self._under_way += 1
+
+        def answered(raw: Raw | Lost) -> None:
+            if kept.is_open():
+                self._idle.append(kept)
+            self._release()
+            then(sort_answer(*raw) if isinstance(raw, tuple) else self._unconfirmed(raw))
+
+        connection.start(self._to_wire(request), answered)
+
+    def _post_later(self, request: Request, then: Callable[[Answer], None]) -> None:
+        def done(task: asyncio.Task[Answer]) -> None:
+            self._tasks.discard(task)
+            then(task.result())
+
+        task = asyncio.get_running_loop().create_task(self.send(request))
+        self._tasks.add(task)
+        task.add_done_callback(done)
 
     async def check(self, account: Account) -> Verified | AccountFault | Later:
         """Find out whether the credentials work, without sending or changing anything."""
@@ -172,15 +206,18 @@ class Client:
                 return connection
             raw = await connection.exchange(self._to_wire(request))
             if isinstance(raw, Lost):
-                return Unconfirmed(
-                    saw=f"The request to {self._host_header} left, but {raw.why}: it may have been sent. "
-                    "Look in Twilio's message log before sending it again."
-                )
+                return self._unconfirmed(raw)
             if connection.is_open():
                 self._idle.append(connection)
             return raw
         finally:
             self._release()
+
+    def _unconfirmed(self, lost: Lost) -> Unconfirmed:
+        return Unconfirmed(
+            saw=f"The request to {self._host_header} left, but {lost.why}: it may have been sent. "
+            "Look in Twilio's message log before sending it again."
+        )
 
     def _to_wire(self, request: Request) -> bytes:
         first = f"{request.method} {self._prefix}{request.path} HTTP/1.1\r\nHost: {self._host_header}\r\n".encode(

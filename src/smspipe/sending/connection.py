@@ -46,7 +46,6 @@ class Connection(asyncio.Protocol):
     """One connection; made by `loop.create_connection`, driven by `Client`."""
 
     __slots__ = (
-        "_answer",
         "_body",
         "_complete",
         "_headed",
@@ -59,12 +58,13 @@ class Connection(asyncio.Protocol):
         "_received",
         "_status",
         "_surplus",
+        "_then",
         "_transport",
         "age",
         "waits",
     )
     _transport: asyncio.Transport
-    _answer: asyncio.Future[Raw | Lost]
+    _then: "Callable[[Raw | Lost], None] | None"
     _status: int
     _headers: dict[str, str]
     _body: list[bytes]
@@ -79,6 +79,7 @@ class Connection(asyncio.Protocol):
         self._on_closed = on_closed
         self._parser = httptools.HttpResponseParser(self)
         self._poll: select.poll | None = None
+        self._then = None
         self._start_answer()
         self.waits = False
         """A request is under way."""
@@ -102,19 +103,24 @@ class Connection(asyncio.Protocol):
             return False
         return self._poll is None or not self._poll.poll(0)
 
+    def start(self, request: bytes, then: "Callable[[Raw | Lost], None]") -> None:
+        """Write `request`, and call `then` once with what became of it. The connection must be `usable`."""
+        self._start_answer()
+        self._then = then
+        self.waits = True
+        self.age = 0
+        self._transport.write(request)
+
     async def exchange(self, request: bytes) -> Raw | Lost:
         """
         Write `request` and wait for its answer. The connection must be `usable`.
 
         Cancelling closes it, for the answer would otherwise be taken for the next request's.
         """
-        self._start_answer()
-        self._answer = self._loop.create_future()
-        self.waits = True
-        self.age = 0
-        self._transport.write(request)
+        answer: asyncio.Future[Raw | Lost] = self._loop.create_future()
+        self.start(request, lambda raw: None if answer.done() else answer.set_result(raw))
         try:
-            return await self._answer
+            return await answer
         finally:
             if self.waits:
                 self.lose("the wait for the answer was given up")
@@ -197,17 +203,21 @@ class Connection(asyncio.Protocol):
     def _finish(self) -> None:
         self.waits = False
         self.age = 0
-        if not self._answer.done():
-            self._answer.set_result((self._status, self._headers, b"".join(self._body)))
         if not self._keep or self._surplus:
             self._transport.abort()
         elif self._poll is None and (socket := self._transport.get_extra_info("socket")) is not None:
             # Not before the first answer: TLS 1.3 sends its session tickets unasked at the start.
             self._poll = select.poll()
             self._poll.register(socket.fileno(), select.POLLIN)
+        # Last of all: whoever is told may start the next request here.
+        self._tell((self._status, self._headers, b"".join(self._body)))
 
     def _fail(self, why: str) -> None:
         if self.waits:
             self.waits = False
-            if not self._answer.done():
-                self._answer.set_result(Lost(why))
+            self._tell(Lost(why))
+
+    def _tell(self, raw: "Raw | Lost") -> None:
+        then, self._then = self._then, None
+        if then is not None:
+            then(raw)
