@@ -42,7 +42,8 @@ def test_there_are_no_feature_flags(path: str) -> None:
 def test_browsers_are_told_to_keep_to_gzip_and_to_ask_for_nothing_more(path: str) -> None:
     config = answered(path, "GET")
     assert "gzip-js" in config["supportedCompression"]
-    assert config["sessionRecording"] is config["surveys"] is config["hasFeatureFlags"] is False
+    assert config["sessionRecording"] is config["hasFeatureFlags"] is False
+    assert "surveys" not in config
 
 
 def test_the_configuration_comes_as_a_script_too() -> None:

@@ -75,7 +75,7 @@ _CONFIG: Final[dict[str, Any]] = {
     # Without this, it asks for flags, which we have none of.
     "hasFeatureFlags": False,
     "sessionRecording": False,
-    "surveys": False,
+    # No "surveys" either, not even false: only when it is left out does posthog-js not load the script for them.
     "heatmaps": False,
     "capturePerformance": False,
     "autocapture_opt_out": False,
