@@ -1,3 +1,5 @@
+"""`python -m smspipe` is `smspipe`."""
+
 from smspipe.cli.main import run
 
 run()
