@@ -1,14 +1,17 @@
 """Build every object once, from the settings. The only file that knows all rooms."""
 
 import asyncio
+import dataclasses
 import fcntl
 import logging
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
+import msgspec
 import structlog
 from sqlalchemy import Connection
 
@@ -31,6 +34,8 @@ from smspipe.web.server import bind, make_server
 from smspipe.web.services import PhoneNumber, Services
 
 _SANDBOX = "/sandbox"
+_STANDSTILL = "http://127.0.0.1:8000"
+"""The address in links that are written while no service runs: where one starts by default."""
 ADDRESS_FILE = "address"
 """In the data folder: where the running service is reached, for the command line."""
 
@@ -197,6 +202,42 @@ async def serve(
             if house.twin is not None:
                 await house.twin.close()
             bound.close()
+
+
+@asynccontextmanager
+async def open_doors(config: Config) -> AsyncIterator[Callable[[Any, Any, Any], Awaitable[None]]]:
+    """
+    Open the API of a service that does not run: the same doors on the same data, under the lock of its folder.
+
+    The pipeline stands still. What is changed is taken up when the service starts, and nothing is sent but by a trial
+    that asks for it.
+
+    Raises:
+        Invalid: a service runs on this folder, or the database cannot be used.
+    """
+    from smspipe.web.routes import api
+
+    configure_logs(msgspec.structs.replace(config, log_level="error"))
+    with lock_folder(config.data):
+        house = House(config, _STANDSTILL, sandbox=False, now=clock.now)
+        house.writer.start()
+        try:
+            yield api(dataclasses.replace(house.services(), changed=_leave, wake=lambda: None))
+        finally:
+            await house.client.close()
+            house.writer.stop()
+            house.database.close()
+
+
+async def _leave() -> None:
+    """Leave a change to the next start."""
+
+
+def sandbox_account() -> tuple[str, str]:
+    """Give the account SID and the auth token that the sandbox knows; they are no secret."""
+    from smspipe.sandbox import DEMO_ACCOUNT_SID, DEMO_AUTH_TOKEN
+
+    return DEMO_ACCOUNT_SID, DEMO_AUTH_TOKEN
 
 
 def _make_sandbox() -> Any:

@@ -181,7 +181,7 @@ def load(found: Mapping[str, Found], *, make_keys: bool = True) -> Config:
             field="nats_url",
             hint="Leave it out.",
         )
-    data = Path(value["data"] or ".").expanduser()
+    data = folder(found)
     keys, first_start = _read_keys(data, value, make_keys=make_keys)
     database_url = value["database_url"] or f"sqlite:///{data.resolve() / 'smspipe.db'}"
     level = (value["log_level"] or "info").lower()
@@ -201,6 +201,39 @@ def load(found: Mapping[str, Found], *, make_keys: bool = True) -> Config:
         crash_at=value["crash_at"] or "",
         first_start=first_start,
     )
+
+
+def folder(found: Mapping[str, Found]) -> Path:
+    """Give the data folder of the settings."""
+    return Path(found["data"].value or ".").expanduser()
+
+
+def find_api_key(found: Mapping[str, Found]) -> Secret:
+    """
+    Give the API key alone, for those who speak to a service that runs.
+
+    Raises:
+        Invalid: it is neither in the settings nor in the data folder.
+    """
+    key = found["api_key"].value or _stored_keys(folder(found) / KEYS_FILE).get("api_key")
+    if key is None:
+        raise Invalid(
+            f"There is no API key in {folder(found) / KEYS_FILE}.",
+            field="api_key",
+            hint="Set SMSPIPE_API_KEY, or point --data at the folder of the service.",
+        )
+    return Secret(key)
+
+
+def secret_input(key: str, environment: Mapping[str, str] | None = None) -> str | None:
+    """Give the secret input of a destination that the environment holds for the command line, None if it does not."""
+    return (os.environ if environment is None else environment).get(f"{PREFIX}SECRET_{key.upper()}") or None
+
+
+def without_settings(environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Give the environment without our settings, for a service that is to have none but its own."""
+    given = os.environ if environment is None else environment
+    return {name: value for name, value in given.items() if not name.startswith(PREFIX)}
 
 
 def _wrong(name: str, hint: str) -> Invalid:
@@ -235,12 +268,7 @@ def _check_number(value: Mapping[str, str | None], name: str, least: int, most: 
 def _read_keys(data: Path, value: Mapping[str, str | None], *, make_keys: bool) -> tuple[dict[str, str], bool]:
     """Take each key from the settings, else from the data folder, else make it; tell whether the API key is new."""
     file = data / KEYS_FILE
-    try:
-        stored = (
-            {key: str(each) for key, each in tomllib.loads(file.read_text("utf-8")).items()} if file.exists() else {}
-        )
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise Invalid(f"The keys in {file} cannot be read: {error}.", field="data") from error
+    stored = _stored_keys(file)
     made = {}
     keys = {}
     for name, make in _MAKERS.items():
@@ -263,6 +291,13 @@ def _read_keys(data: Path, value: Mapping[str, str | None], *, make_keys: bool) 
     ):
         raise _wrong("project_token", "use up to 64 ASCII characters, such as phc_ and 43 letters")
     return keys, "api_key" in made
+
+
+def _stored_keys(file: Path) -> dict[str, str]:
+    try:
+        return {key: str(each) for key, each in tomllib.loads(file.read_text("utf-8")).items()} if file.exists() else {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise Invalid(f"The keys in {file} cannot be read: {error}.", field="data") from error
 
 
 _MAKERS: Final[Mapping[str, Callable[[], str]]] = {
