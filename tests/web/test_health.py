@@ -59,5 +59,9 @@ async def test_the_api_describes_every_route_of_the_contract(running: Api) -> No
         ("get", "/events/{event_uuid}/explain"),
         ("get", "/api/public_hog_function_templates"),
     }
+    for methods in schema["paths"].values():
+        for described_route in methods.values():
+            refused = described_route["responses"]["400"]["content"]["application/json"]["schema"]
+            assert refused == {"$ref": "#/components/schemas/Problem"}
     shown = schema["components"]["schemas"]
-    assert {"to", "from", "status", "reason"} <= set(shown["DeliveryShown"]["properties"])
+    assert {"to", "from", "status", "reason"} <= set(shown["DeliveryInList"]["properties"])

@@ -17,7 +17,7 @@ from smspipe.model.delivery import Delivery, Status
 from smspipe.model.errors import Invalid
 from smspipe.model.ids import DeliveryId, DestinationId, EventUuid
 from smspipe.model.outcome import Reason, Step
-from smspipe.web.problems import AnyRequest, NotFound
+from smspipe.web.problems import PROBLEMS, AnyRequest, NotFound
 from smspipe.web.queries import MOST, Cursor, CursorPage, address, read_count, read_cursor, read_instant
 from smspipe.web.services import Services
 
@@ -26,7 +26,7 @@ REDRIVEN_FOR: Final = timedelta(hours=24)
 Word = TypeVar("Word", bound=StrEnum)
 
 
-class DeliveryShown(msgspec.Struct, kw_only=True, rename={"sender": "from"}):
+class DeliveryInList(msgspec.Struct, kw_only=True, rename={"sender": "from"}):
     """A delivery in a list."""
 
     id: str
@@ -51,7 +51,7 @@ class DeliveryShown(msgspec.Struct, kw_only=True, rename={"sender": "from"}):
     settled_at: str | None
 
 
-class DeliveryInFull(DeliveryShown, kw_only=True):
+class DeliveryInFull(DeliveryInList, kw_only=True):
     """A delivery by itself, with what led to it."""
 
     version: int
@@ -62,9 +62,9 @@ class DeliveryInFull(DeliveryShown, kw_only=True):
     steps: tuple[Step, ...]
 
 
-def show(delivery: Delivery) -> DeliveryShown:
+def show(delivery: Delivery) -> DeliveryInList:
     """Write a delivery for a list."""
-    return DeliveryShown(**_common(delivery))
+    return DeliveryInList(**_common(delivery))
 
 
 def show_in_full(delivery: Delivery) -> DeliveryInFull:
@@ -91,7 +91,7 @@ def _common(delivery: Delivery) -> dict[str, Any]:
     return values
 
 
-@get("/deliveries", sync_to_thread=True, operation_id="list_deliveries")
+@get("/deliveries", sync_to_thread=True, operation_id="list_deliveries", responses=PROBLEMS)
 def list_deliveries(
     services: NamedDependency[Services],
     request: AnyRequest,
@@ -105,7 +105,7 @@ def list_deliveries(
     before: FromQuery[str | None] = None,
     cursor: FromQuery[str | None] = None,
     limit: FromQuery[str | None] = None,
-) -> CursorPage[DeliveryShown]:
+) -> CursorPage[DeliveryInList]:
     """List deliveries, newest first."""
     now = services.clock()
     query = ledger.Query(
@@ -129,7 +129,7 @@ def list_deliveries(
     return _lay_out(request, found, most, place)
 
 
-def _lay_out(request: AnyRequest, found: list[Delivery], most: int, place: Cursor | None) -> CursorPage[DeliveryShown]:
+def _lay_out(request: AnyRequest, found: list[Delivery], most: int, place: Cursor | None) -> CursorPage[DeliveryInList]:
     more = len(found) > most
     backwards = place is not None and not place.older
     shown = found[1:] if more and backwards else found[:most]
@@ -143,7 +143,7 @@ def _lay_out(request: AnyRequest, found: list[Delivery], most: int, place: Curso
     )
 
 
-@get("/deliveries/{delivery_id:str}", sync_to_thread=True, operation_id="get_delivery")
+@get("/deliveries/{delivery_id:str}", sync_to_thread=True, operation_id="get_delivery", responses=PROBLEMS)
 def get_delivery(services: NamedDependency[Services], delivery_id: FromPath[str]) -> DeliveryInFull:
     """Read one delivery with the steps that led to it."""
     with services.database.read() as connection:
@@ -159,7 +159,7 @@ class Redriven(msgspec.Struct, frozen=True, kw_only=True):
     redriven: int
 
 
-@post("/deliveries/redrive", status_code=200, operation_id="redrive_deliveries")
+@post("/deliveries/redrive", status_code=200, operation_id="redrive_deliveries", responses=PROBLEMS)
 async def redrive_deliveries(services: NamedDependency[Services], data: JSONBody[dict[str, Any]]) -> Redriven:
     """
     Give failed and held deliveries another try: `{"ids": ["…"]}`, 500 at most.

@@ -14,7 +14,7 @@ from smspipe.destinations.document import is_own_code
 from smspipe.destinations.registry import Query
 from smspipe.model.clock import to_iso
 from smspipe.model.ids import DestinationId
-from smspipe.web.problems import AnyRequest, NotAllowed, NotFound
+from smspipe.web.problems import PROBLEMS, AnyRequest, NotAllowed, NotFound
 from smspipe.web.queries import MOST, Page, page, read_count, read_flag, read_words
 from smspipe.web.services import Services
 
@@ -23,7 +23,7 @@ STOPPED: Final = {"state": 3, "tokens": 0}
 OFF: Final = {"state": 0, "tokens": 0}
 
 
-class Minimal(msgspec.Struct, kw_only=True):
+class DestinationInList(msgspec.Struct, kw_only=True):
     """A destination in a list."""
 
     id: str
@@ -46,7 +46,7 @@ class Minimal(msgspec.Struct, kw_only=True):
     """What PostHog's shape has no place for: options, `version`, `paused` (why nothing is sent), `notes`."""
 
 
-class Full(Minimal, kw_only=True):
+class DestinationInFull(DestinationInList, kw_only=True):
     """A destination by itself; a secret input shows as `{"secret": true}`."""
 
     deleted: bool
@@ -60,17 +60,19 @@ class Full(Minimal, kw_only=True):
     batch_export_id: str | None = None
 
 
-def show(record: Record) -> Full:
+def show(record: Record) -> DestinationInFull:
     """Write a record as PostHog's API does."""
     document = record.document
     template = templates.get(document["template_id"])
-    return Full(**_common(record), template=template, **{key: document[key] for key in _FULL})
+    return DestinationInFull(**_common(record), template=template, **{key: document[key] for key in _FULL})
 
 
-def show_minimal(record: Record) -> Minimal:
+def show_minimal(record: Record) -> DestinationInList:
     """Write a record as in PostHog's lists."""
     template = templates.get(record.document["template_id"]) or {}
-    return Minimal(**_common(record), template={key: template[key] for key in _SLIM if key in template} or None)
+    return DestinationInList(
+        **_common(record), template={key: template[key] for key in _SLIM if key in template} or None
+    )
 
 
 _FULL: Final = ("deleted", "template_id", "inputs_schema", "inputs", "masking", "mappings")
@@ -103,7 +105,13 @@ def missing() -> NotFound:
     return NotFound("Not found.")
 
 
-@get("/hog_functions", sync_to_thread=True, operation_id="list_destinations", summary="List destinations")
+@get(
+    "/hog_functions",
+    sync_to_thread=True,
+    operation_id="list_destinations",
+    summary="List destinations",
+    responses=PROBLEMS,
+)
 def list_destinations(
     services: NamedDependency[Services],
     request: AnyRequest,
@@ -115,7 +123,7 @@ def list_destinations(
     full: FromQuery[str | None] = None,
     limit: FromQuery[str | None] = None,
     offset: FromQuery[str | None] = None,
-) -> Page[Full] | Page[Minimal]:
+) -> Page[DestinationInFull] | Page[DestinationInList]:
     """List the destinations that are not deleted, the one changed last first; `full=true` gives each in full."""
     query = Query(
         types=read_words(types),
@@ -134,8 +142,8 @@ def list_destinations(
     return page(request, [show_minimal(record) for record in records], total, **place)
 
 
-@post("/hog_functions", operation_id="create_destination", summary="Create a destination")
-async def create_destination(services: NamedDependency[Services], data: JSONBody[dict[str, Any]]) -> Full:
+@post("/hog_functions", operation_id="create_destination", summary="Create a destination", responses=PROBLEMS)
+async def create_destination(services: NamedDependency[Services], data: JSONBody[dict[str, Any]]) -> DestinationInFull:
     """Create a destination; what the body leaves out comes from its template."""
     now, actions = services.clock(), services.actions()
 
@@ -149,8 +157,8 @@ async def create_destination(services: NamedDependency[Services], data: JSONBody
     return show(record)
 
 
-@get("/hog_functions/{function_id:str}", sync_to_thread=True, operation_id="get_destination")
-def get_destination(services: NamedDependency[Services], function_id: FromPath[str]) -> Full:
+@get("/hog_functions/{function_id:str}", sync_to_thread=True, operation_id="get_destination", responses=PROBLEMS)
+def get_destination(services: NamedDependency[Services], function_id: FromPath[str]) -> DestinationInFull:
     """Read one destination."""
     with services.database.read() as connection:
         record = registry.get(connection, DestinationId(function_id))
@@ -159,7 +167,7 @@ def get_destination(services: NamedDependency[Services], function_id: FromPath[s
     return show(record)
 
 
-async def _change(services: Services, function_id: str, data: dict[str, Any]) -> Full:
+async def _change(services: Services, function_id: str, data: dict[str, Any]) -> DestinationInFull:
     now, actions = services.clock(), services.actions()
 
     def job(connection: Connection) -> Record | None:
@@ -180,18 +188,18 @@ async def _change(services: Services, function_id: str, data: dict[str, Any]) ->
     return show(record)
 
 
-@patch("/hog_functions/{function_id:str}", operation_id="change_destination")
+@patch("/hog_functions/{function_id:str}", operation_id="change_destination", responses=PROBLEMS)
 async def change_destination(
     services: NamedDependency[Services], function_id: FromPath[str], data: JSONBody[dict[str, Any]]
-) -> Full:
+) -> DestinationInFull:
     """Change the fields that the body has; `{"deleted": true}` deletes."""
     return await _change(services, function_id, data)
 
 
-@put("/hog_functions/{function_id:str}", operation_id="put_destination")
+@put("/hog_functions/{function_id:str}", operation_id="put_destination", responses=PROBLEMS)
 async def put_destination(
     services: NamedDependency[Services], function_id: FromPath[str], data: JSONBody[dict[str, Any]]
-) -> Full:
+) -> DestinationInFull:
     """Change a destination; fields that the body leaves out stay, as in PostHog."""
     return await _change(services, function_id, data)
 
@@ -205,7 +213,7 @@ async def delete_destination(function_id: FromPath[str]) -> None:
     )
 
 
-class VersionShown(msgspec.Struct, kw_only=True):
+class DestinationVersion(msgspec.Struct, kw_only=True):
     """One version of a destination, and what differs from the one before."""
 
     version: int
@@ -216,17 +224,19 @@ class VersionShown(msgspec.Struct, kw_only=True):
     document: dict[str, Any]
 
 
-@get("/hog_functions/{function_id:str}/versions", sync_to_thread=True, operation_id="list_versions")
+@get("/hog_functions/{function_id:str}/versions", sync_to_thread=True, operation_id="list_versions", responses=PROBLEMS)
 def list_versions(
     services: NamedDependency[Services], request: AnyRequest, function_id: FromPath[str]
-) -> Page[VersionShown]:
+) -> Page[DestinationVersion]:
     """List all versions of a destination, the newest first."""
     with services.database.read() as connection:
         versions = registry.versions(connection, DestinationId(function_id))
     if not versions:
         raise missing()
     shown = [
-        VersionShown(version=each.version, at=to_iso(each.at), by=each.by, changes=each.changes, document=each.document)
+        DestinationVersion(
+            version=each.version, at=to_iso(each.at), by=each.by, changes=each.changes, document=each.document
+        )
         for each in versions
     ]
     return page(request, shown, len(shown), limit=len(shown), offset=0)

@@ -13,11 +13,11 @@ from smspipe.model.ids import EventUuid
 from smspipe.model.outcome import Reason, Step
 from smspipe.pipeline.explain import Explanation, Verdict
 from smspipe.web.deliveries import DeliveryInFull, show_in_full
-from smspipe.web.problems import NotFound
+from smspipe.web.problems import PROBLEMS, NotFound
 from smspipe.web.services import Services
 
 
-class VerdictShown(msgspec.Struct, frozen=True, kw_only=True):
+class EventVerdict(msgspec.Struct, frozen=True, kw_only=True):
     """What became of the event at one destination."""
 
     destination_id: str
@@ -30,7 +30,7 @@ class VerdictShown(msgspec.Struct, frozen=True, kw_only=True):
     deliveries: list[DeliveryInFull]
 
 
-class ExplanationShown(msgspec.Struct, frozen=True, kw_only=True):
+class EventExplanation(msgspec.Struct, frozen=True, kw_only=True):
     """An event, and what became of it at every destination."""
 
     event_uuid: str
@@ -40,11 +40,11 @@ class ExplanationShown(msgspec.Struct, frozen=True, kw_only=True):
     received_at: str
     arrivals: int
     """How many times it came; it is decided on once."""
-    destinations: list[VerdictShown]
+    destinations: list[EventVerdict]
 
 
-@get("/events/{event_uuid:str}/explain", sync_to_thread=True, operation_id="explain_event")
-def explain_event(services: NamedDependency[Services], event_uuid: FromPath[str]) -> ExplanationShown:
+@get("/events/{event_uuid:str}/explain", sync_to_thread=True, operation_id="explain_event", responses=PROBLEMS)
+def explain_event(services: NamedDependency[Services], event_uuid: FromPath[str]) -> EventExplanation:
     """Say, for each destination, what was decided on an event and each step that led there."""
     try:
         wanted = EventUuid(str(uuid.UUID(event_uuid)))
@@ -57,9 +57,9 @@ def explain_event(services: NamedDependency[Services], event_uuid: FromPath[str]
     return show(found)
 
 
-def show(explanation: Explanation) -> ExplanationShown:
+def show(explanation: Explanation) -> EventExplanation:
     """Write an explanation."""
-    return ExplanationShown(
+    return EventExplanation(
         event_uuid=explanation.event_uuid,
         event=explanation.event,
         distinct_id=explanation.distinct_id,
@@ -70,8 +70,8 @@ def show(explanation: Explanation) -> ExplanationShown:
     )
 
 
-def _show_verdict(verdict: Verdict) -> VerdictShown:
-    return VerdictShown(
+def _show_verdict(verdict: Verdict) -> EventVerdict:
+    return EventVerdict(
         destination_id=verdict.destination_id,
         destination=verdict.destination,
         outcome=verdict.outcome,

@@ -21,7 +21,7 @@ from smspipe.model.ids import DeliveryId, DestinationId
 from smspipe.model.outcome import Reason
 from smspipe.pipeline.explain import tell
 from smspipe.web.destinations import missing
-from smspipe.web.problems import AnyRequest
+from smspipe.web.problems import PROBLEMS, AnyRequest
 from smspipe.web.queries import read_count, read_instant, read_words
 from smspipe.web.services import Services
 
@@ -59,27 +59,27 @@ class LogPage(msgspec.Struct, frozen=True, kw_only=True):
     results: list[LogLine]
 
 
-class Series(msgspec.Struct, frozen=True, kw_only=True):
+class MetricsSeries(msgspec.Struct, frozen=True, kw_only=True):
     """One line of a chart."""
 
     name: str
     values: list[int]
 
 
-class Metrics(msgspec.Struct, frozen=True, kw_only=True):
+class MetricsByTime(msgspec.Struct, frozen=True, kw_only=True):
     """Counts by time: a label and, in every series, a value for each bucket."""
 
     labels: list[str]
-    series: list[Series]
+    series: list[MetricsSeries]
 
 
-class Totals(msgspec.Struct, frozen=True, kw_only=True):
+class MetricsTotals(msgspec.Struct, frozen=True, kw_only=True):
     """Counts of the whole span."""
 
     totals: dict[str, int]
 
 
-@get("/hog_functions/{function_id:str}/logs", sync_to_thread=True, operation_id="list_logs")
+@get("/hog_functions/{function_id:str}/logs", sync_to_thread=True, operation_id="list_logs", responses=PROBLEMS)
 def list_logs(
     services: NamedDependency[Services],
     request: AnyRequest,
@@ -155,7 +155,7 @@ def _lines(delivery: Delivery) -> Iterator[LogLine]:
     yield LogLine(**common, timestamp=to_iso(settled_at), level=level, message=message)
 
 
-@get("/hog_functions/{function_id:str}/metrics", sync_to_thread=True, operation_id="get_metrics")
+@get("/hog_functions/{function_id:str}/metrics", sync_to_thread=True, operation_id="get_metrics", responses=PROBLEMS)
 def get_metrics(
     services: NamedDependency[Services],
     function_id: FromPath[str],
@@ -165,7 +165,7 @@ def get_metrics(
     name: FromQuery[str | None] = None,
     kind: FromQuery[str | None] = None,
     breakdown_by: FromQuery[str | None] = None,
-) -> Metrics:
+) -> MetricsByTime:
     """Count what a destination did, by hour, day or week (UTC; weeks begin on Monday)."""
     start, end = _span(services, after, before)
     step = interval or "day"
@@ -175,13 +175,20 @@ def get_metrics(
     counts: dict[str, Counter[datetime]] = {}
     for hour, word, total in _counts(services, function_id, start, end, name, kind, breakdown_by):
         counts.setdefault(word, Counter())[_floor(hour, step)] += total
-    return Metrics(
+    return MetricsByTime(
         labels=[f"{bucket:%Y-%m-%d %H:%M}" for bucket in buckets],
-        series=[Series(name=word, values=[counts[word][bucket] for bucket in buckets]) for word in sorted(counts)],
+        series=[
+            MetricsSeries(name=word, values=[counts[word][bucket] for bucket in buckets]) for word in sorted(counts)
+        ],
     )
 
 
-@get("/hog_functions/{function_id:str}/metrics/totals", sync_to_thread=True, operation_id="get_metrics_totals")
+@get(
+    "/hog_functions/{function_id:str}/metrics/totals",
+    sync_to_thread=True,
+    operation_id="get_metrics_totals",
+    responses=PROBLEMS,
+)
 def get_metrics_totals(
     services: NamedDependency[Services],
     function_id: FromPath[str],
@@ -190,13 +197,13 @@ def get_metrics_totals(
     name: FromQuery[str | None] = None,
     kind: FromQuery[str | None] = None,
     breakdown_by: FromQuery[str | None] = None,
-) -> Totals:
+) -> MetricsTotals:
     """Count what a destination did in all."""
     start, end = _span(services, after, before)
     totals: Counter[str] = Counter()
     for _, word, total in _counts(services, function_id, start, end, name, kind, breakdown_by):
         totals[word] += total
-    return Totals(totals=dict(sorted(totals.items())))
+    return MetricsTotals(totals=dict(sorted(totals.items())))
 
 
 def _span(services: Services, after: str | None, before: str | None) -> tuple[datetime, datetime]:

@@ -17,7 +17,7 @@ from smspipe.model.clock import to_iso
 from smspipe.model.destination import Account
 from smspipe.model.errors import Invalid, Permanent
 from smspipe.model.ids import IntegrationId
-from smspipe.web.problems import AnyRequest, NotFound
+from smspipe.web.problems import PROBLEMS, AnyRequest, NotFound
 from smspipe.web.queries import MOST, Page, page, read_count, read_flag
 from smspipe.web.services import PhoneNumber, Services
 
@@ -25,7 +25,7 @@ NUMBERS_KEPT: Final = timedelta(hours=1)
 """How long an account's list of numbers is shown before Twilio is asked again, as in PostHog."""
 
 
-class IntegrationShown(msgspec.Struct, frozen=True, kw_only=True):
+class IntegrationInList(msgspec.Struct, frozen=True, kw_only=True):
     """A stored account, without its secret."""
 
     id: int
@@ -38,14 +38,14 @@ class IntegrationShown(msgspec.Struct, frozen=True, kw_only=True):
     created_by: dict[str, Any]
 
 
-class Numbers(msgspec.Struct, frozen=True, kw_only=True, rename={"refreshed_at": "lastRefreshedAt"}):
+class PhoneNumberList(msgspec.Struct, frozen=True, kw_only=True, rename={"refreshed_at": "lastRefreshedAt"}):
     """An account's numbers, and when Twilio was asked for them."""
 
     phone_numbers: list[PhoneNumber]
     refreshed_at: str
 
 
-class Checked(msgspec.Struct, frozen=True, kw_only=True):
+class AccountCheck(msgspec.Struct, frozen=True, kw_only=True):
     """Whether Twilio takes an account's credentials; `detail` says why not."""
 
     ok: bool
@@ -70,12 +70,12 @@ class NumbersCache:
         self._kept[integration.id] = (integration.updated_at, now, numbers)
 
 
-def show(integration: Integration) -> IntegrationShown:
+def show(integration: Integration) -> IntegrationInList:
     """Write an account as PostHog's API does."""
     config = {"account_sid": integration.account_sid}
     if integration.api_key_sid is not None:
         config["api_key_sid"] = integration.api_key_sid
-    return IntegrationShown(
+    return IntegrationInList(
         id=integration.id,
         kind=integration.kind,
         integration_id=integration.account_sid,
@@ -87,14 +87,14 @@ def show(integration: Integration) -> IntegrationShown:
     )
 
 
-@get("/integrations", sync_to_thread=True, operation_id="list_integrations")
+@get("/integrations", sync_to_thread=True, operation_id="list_integrations", responses=PROBLEMS)
 def list_integrations(
     services: NamedDependency[Services],
     request: AnyRequest,
     kind: FromQuery[str | None] = None,
     limit: FromQuery[str | None] = None,
     offset: FromQuery[str | None] = None,
-) -> Page[IntegrationShown]:
+) -> Page[IntegrationInList]:
     """List the stored accounts."""
     most = read_count(limit, "limit", default=100, least=1, most=MOST)
     start = read_count(offset, "offset", default=0)
@@ -105,8 +105,8 @@ def list_integrations(
     return page(request, [show(each) for each in found], total, limit=most, offset=start)
 
 
-@post("/integrations", operation_id="create_integration")
-async def create_integration(services: NamedDependency[Services], data: JSONBody[dict[str, Any]]) -> IntegrationShown:
+@post("/integrations", operation_id="create_integration", responses=PROBLEMS)
+async def create_integration(services: NamedDependency[Services], data: JSONBody[dict[str, Any]]) -> IntegrationInList:
     """Store an account once Twilio has confirmed it; one that is stored already gets the new secret."""
     account = integrations.read_account(data)
     try:
@@ -123,8 +123,8 @@ async def create_integration(services: NamedDependency[Services], data: JSONBody
     return show(stored)
 
 
-@get("/integrations/{integration_id:str}", sync_to_thread=True, operation_id="get_integration")
-def get_integration(services: NamedDependency[Services], integration_id: FromPath[str]) -> IntegrationShown:
+@get("/integrations/{integration_id:str}", sync_to_thread=True, operation_id="get_integration", responses=PROBLEMS)
+def get_integration(services: NamedDependency[Services], integration_id: FromPath[str]) -> IntegrationInList:
     """Read a stored account."""
     with services.database.read() as connection:
         found = integrations.get_integration(connection, _read_id(integration_id))
@@ -133,7 +133,7 @@ def get_integration(services: NamedDependency[Services], integration_id: FromPat
     return show(found)
 
 
-@delete("/integrations/{integration_id:str}", operation_id="delete_integration")
+@delete("/integrations/{integration_id:str}", operation_id="delete_integration", responses=PROBLEMS)
 async def delete_integration(services: NamedDependency[Services], integration_id: FromPath[str]) -> None:
     """Forget a stored account and its secret. Destinations that name it send nothing until they name another."""
     number = _read_id(integration_id)
@@ -145,13 +145,13 @@ async def delete_integration(services: NamedDependency[Services], integration_id
     await services.changed()
 
 
-@get("/integrations/{integration_id:str}/twilio_phone_numbers", operation_id="list_phone_numbers")
+@get("/integrations/{integration_id:str}/twilio_phone_numbers", operation_id="list_phone_numbers", responses=PROBLEMS)
 async def list_phone_numbers(
     services: NamedDependency[Services],
     numbers_cache: NamedDependency[NumbersCache],
     integration_id: FromPath[str],
     force_refresh: FromQuery[str | None] = None,
-) -> Numbers:
+) -> PhoneNumberList:
     """List the numbers that texts can be sent from; Twilio is asked once an hour, or when `force_refresh=true`."""
     integration, account = await asyncio.to_thread(_account, services, integration_id)
     now = services.clock()
@@ -160,18 +160,18 @@ async def list_phone_numbers(
         kept = (now, await services.phone_numbers(account))
         numbers_cache.put(integration, *kept)
     at, numbers = kept
-    return Numbers(phone_numbers=list(numbers), refreshed_at=to_iso(at))
+    return PhoneNumberList(phone_numbers=list(numbers), refreshed_at=to_iso(at))
 
 
-@post("/integrations/{integration_id:str}/check", status_code=200, operation_id="check_integration")
-async def check_integration(services: NamedDependency[Services], integration_id: FromPath[str]) -> Checked:
+@post("/integrations/{integration_id:str}/check", status_code=200, operation_id="check_integration", responses=PROBLEMS)
+async def check_integration(services: NamedDependency[Services], integration_id: FromPath[str]) -> AccountCheck:
     """Ask Twilio whether it takes a stored account's credentials."""
     _, account = await asyncio.to_thread(_account, services, integration_id)
     try:
         await services.check_account(account)
     except Permanent as error:
-        return Checked(ok=False, detail=str(error))
-    return Checked(ok=True, detail="Twilio takes the credentials.")
+        return AccountCheck(ok=False, detail=str(error))
+    return AccountCheck(ok=True, detail="Twilio takes the credentials.")
 
 
 def _account(services: Services, integration_id: str) -> tuple[Integration, Account]:

@@ -21,13 +21,14 @@ from smspipe.model.outcome import Reason, Step
 from smspipe.pipeline.trial import Attempt, Sample, Trial, sample_of
 from smspipe.sending import Accepted, encode_form
 from smspipe.web.destinations import missing
+from smspipe.web.problems import PROBLEMS
 from smspipe.web.services import Services
 
 _CONSIDERED: Final = frozenset({Reason.TOO_OLD, Reason.HISTORICAL, Reason.OPTED_OUT, Reason.QUIET_HOURS})
 """Reasons that are no mistake of whoever tries the destination."""
 
 
-class Line(msgspec.Struct, frozen=True, kw_only=True):
+class InvocationLine(msgspec.Struct, frozen=True, kw_only=True):
     """A line of the log."""
 
     timestamp: str
@@ -35,7 +36,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     message: str
 
 
-class RouteShown(msgspec.Struct, frozen=True, kw_only=True):
+class InvocationRoute(msgspec.Struct, frozen=True, kw_only=True):
     """What became of the event on one route: each step, and the text as it would leave, or left."""
 
     route: int
@@ -45,12 +46,12 @@ class RouteShown(msgspec.Struct, frozen=True, kw_only=True):
     sid: str | None
 
 
-class More(msgspec.Struct, frozen=True, kw_only=True):
+class InvocationDetail(msgspec.Struct, frozen=True, kw_only=True):
     """What PostHog's answer has no place for."""
 
     mismatch: str | None
     """Why the event does not meet the filter; None when it does."""
-    routes: list[RouteShown]
+    routes: list[InvocationRoute]
 
 
 class Invocation(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,11 +61,13 @@ class Invocation(msgspec.Struct, frozen=True, kw_only=True):
     status: str
     """`success`, `error`, or `skipped` when the event does not meet the filter or may lead to no text now."""
     errors: list[str]
-    logs: list[Line]
-    smspipe: More
+    logs: list[InvocationLine]
+    smspipe: InvocationDetail
 
 
-@post("/hog_functions/{function_id:str}/invocations", status_code=200, operation_id="test_destination")
+@post(
+    "/hog_functions/{function_id:str}/invocations", status_code=200, operation_id="test_destination", responses=PROBLEMS
+)
 async def test_destination(
     services: NamedDependency[Services], function_id: FromPath[str], data: JSONBody[dict[str, Any]]
 ) -> Invocation:
@@ -167,14 +170,14 @@ def _show(trial: Trial, sample: Sample, base: str, now: datetime, *, mock: bool)
         errors=errors,
         # Lines of one run keep their order by their time, a millisecond apart.
         logs=[
-            Line(timestamp=to_iso(now + timedelta(milliseconds=place)), level=level, message=message)
+            InvocationLine(timestamp=to_iso(now + timedelta(milliseconds=place)), level=level, message=message)
             for place, (level, message) in enumerate(lines)
         ],
-        smspipe=More(mismatch=trial.mismatch, routes=[_show_route(attempt) for attempt in trial.attempts]),
+        smspipe=InvocationDetail(mismatch=trial.mismatch, routes=[_show_route(attempt) for attempt in trial.attempts]),
     )
 
 
-def _show_route(attempt: Attempt) -> RouteShown:
+def _show_route(attempt: Attempt) -> InvocationRoute:
     text = attempt.message
     shown = None
     if text is not None:
@@ -185,7 +188,7 @@ def _show_route(attempt: Attempt) -> RouteShown:
             "encoding": text.encoding.value,
             "segments": text.segments,
         }
-    return RouteShown(
+    return InvocationRoute(
         route=attempt.route,
         reason=attempt.reason,
         steps=attempt.steps,

@@ -10,11 +10,13 @@ was sent.
 import math
 import traceback
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
+import msgspec
 import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, SerializationException, ValidationException
+from litestar.openapi.datastructures import ResponseSpec
 
 from smspipe.model.errors import Fault, Invalid, Permanent, Temporary
 from smspipe.telemetry import count
@@ -22,6 +24,33 @@ from smspipe.telemetry import count
 log = structlog.get_logger("smspipe.web")
 
 AnyRequest = Request[Any, Any, Any]
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """An answer to a request that could not be met."""
+
+    type: str
+    """`validation_error`, `authentication_error`, `invalid_request` or `server_error`."""
+    code: str
+    detail: str
+    """A sentence for a person."""
+    attr: str | None
+    """The field that is meant, parts joined with two underscores; None for the whole."""
+    smspipe: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
+    """`hint` (what would be right) and `position` (an offset in a source text), where there are some."""
+
+
+def _described(what: str) -> ResponseSpec:
+    return ResponseSpec(Problem, generate_examples=False, description=what)
+
+
+PROBLEMS: Final = {
+    400: _described("The request breaks a rule."),
+    401: _described("There is no API key, or a wrong one."),
+    404: _described("There is no such thing."),
+    503: _described("It may work later; see Retry-After."),
+}
+"""What the API's description says of every route."""
 
 
 class NotFound(Fault):
@@ -53,15 +82,13 @@ def problem(
     attr: str | None = None,
     headers: dict[str, str] | None = None,
     more: dict[str, Any] | None = None,
-) -> Response[dict[str, Any]]:
+) -> Response[Problem]:
     """Build an answer in the one shape; `more` lies under `smspipe`."""
-    content: dict[str, Any] = {"type": kind, "code": code, "detail": detail, "attr": attr}
-    if more:
-        content["smspipe"] = more
+    content = Problem(type=kind, code=code, detail=detail, attr=attr, smspipe=more or msgspec.UNSET)
     return Response(content, status_code=status, headers=headers, media_type="application/json")
 
 
-def answer_fault(request: AnyRequest, fault: Fault) -> Response[dict[str, Any]]:
+def answer_fault(request: AnyRequest, fault: Fault) -> Response[Problem]:
     """Answer one of our own faults."""
     match fault:
         case Invalid():
@@ -88,7 +115,7 @@ def answer_fault(request: AnyRequest, fault: Fault) -> Response[dict[str, Any]]:
     return answer_surprise(request, fault)
 
 
-def answer_http(request: AnyRequest, error: HTTPException) -> Response[dict[str, Any]]:
+def answer_http(request: AnyRequest, error: HTTPException) -> Response[Problem]:
     """Answer what Litestar refused: a path, a method, a body or a parameter."""
     status = error.status_code
     if isinstance(error, ValidationException) and status == HTTPStatus.BAD_REQUEST:
@@ -105,12 +132,12 @@ def answer_http(request: AnyRequest, error: HTTPException) -> Response[dict[str,
     return problem(status, "invalid_request", "parse_error", "JSON parse error - the body is not valid JSON.")
 
 
-def answer_broken_json(request: AnyRequest, error: SerializationException) -> Response[dict[str, Any]]:  # noqa: ARG001 (Litestar's signature)
+def answer_broken_json(request: AnyRequest, error: SerializationException) -> Response[Problem]:  # noqa: ARG001 (Litestar's signature)
     """Answer a body that is no JSON, without repeating it."""
     return problem(400, "invalid_request", "parse_error", "JSON parse error - the body is not valid JSON.")
 
 
-def answer_surprise(request: AnyRequest, error: Exception) -> Response[dict[str, Any]]:
+def answer_surprise(request: AnyRequest, error: Exception) -> Response[Problem]:
     """Answer a fault of ours: the log names it, the caller is told that it was not them."""
     count("smspipe_faults_total")
     # The frames and the kind only: an error's own words and the frames' variables may hold what no log may.
@@ -120,7 +147,7 @@ def answer_surprise(request: AnyRequest, error: Exception) -> Response[dict[str,
     return problem(500, "server_error", "error", "A server error occurred.")
 
 
-def _answer_validation(error: ValidationException) -> Response[dict[str, Any]]:
+def _answer_validation(error: ValidationException) -> Response[Problem]:
     """Name the first parameter that is wrong; Litestar tells its key and what was expected of it."""
     first = error.extra[0] if isinstance(error.extra, list) and error.extra else {}
     key = str(first.get("key", "")) or None

@@ -6,7 +6,7 @@ from litestar import get
 from litestar.params import FromPath, FromQuery, QueryParameter
 
 from smspipe.destinations import templates
-from smspipe.web.problems import AnyRequest, NotFound
+from smspipe.web.problems import PROBLEMS, AnyRequest, NotFound
 from smspipe.web.queries import Page, page, read_words
 
 
@@ -19,7 +19,7 @@ def _chosen(one_type: str | None, types: str | None, template_id: str | None) ->
     ]
 
 
-@get("/hog_function_templates", sync_to_thread=False, operation_id="list_templates")
+@get("/hog_function_templates", sync_to_thread=False, operation_id="list_templates", responses=PROBLEMS)
 def list_templates(
     request: AnyRequest,
     one_type: Annotated[str | None, QueryParameter(name="type")] = None,
@@ -31,7 +31,7 @@ def list_templates(
     return page(request, found, len(found), limit=100, offset=0)
 
 
-@get("/hog_function_templates/{template_id:str}", sync_to_thread=False, operation_id="get_template")
+@get("/hog_function_templates/{template_id:str}", sync_to_thread=False, operation_id="get_template", responses=PROBLEMS)
 def get_template(template_id: FromPath[str]) -> dict[str, Any]:
     """Read one template."""
     template = templates.get(template_id)
@@ -40,7 +40,9 @@ def get_template(template_id: FromPath[str]) -> dict[str, Any]:
     return template
 
 
-@get("/api/public_hog_function_templates", sync_to_thread=False, operation_id="list_public_templates")
+@get(
+    "/api/public_hog_function_templates", sync_to_thread=False, operation_id="list_public_templates", responses=PROBLEMS
+)
 def list_public_templates(
     request: AnyRequest,
     one_type: Annotated[str | None, QueryParameter(name="type")] = None,
