@@ -12,6 +12,7 @@ from smspipe.destinations.registry import Query
 from smspipe.destinations.tables import destination_versions, destinations
 from smspipe.model.destination import Account, Destination, Secret, Templating
 from smspipe.model.errors import Invalid
+from smspipe.model.filter import Action
 from smspipe.model.ids import DestinationId, IntegrationId
 from tests.destinations.conftest import KEY, NOW
 
@@ -274,6 +275,18 @@ def test_storing_an_account_again_replaces_its_secret_and_keeps_its_id(
     assert integrations.list_integrations(connection) == ([second], 1)
 
 
+def test_storing_an_account_again_lets_the_destinations_that_name_it_run(
+    connection: Connection, keyring: Keyring, body: dict[str, Any]
+) -> None:
+    integration = integrations.put_integration(connection, ACCOUNT, keyring=keyring, now=NOW)
+    mine, other = create(connection, keyring, by_integration(integration.id)), create(connection, keyring, body)
+    for record in (mine, other):
+        registry.pause(connection, record.id, "Twilio refused the credentials.", NOW)
+    integrations.put_integration(connection, ACCOUNT, keyring=keyring, now=LATER)
+    assert loaded(connection, keyring, mine.id).paused is None
+    assert loaded(connection, keyring, other.id).paused == "Twilio refused the credentials."
+
+
 def test_a_destination_whose_integration_is_gone_has_no_account(connection: Connection, keyring: Keyring) -> None:
     integration = integrations.put_integration(connection, ACCOUNT, keyring=keyring, now=NOW)
     create(connection, keyring, by_integration(integration.id))
@@ -326,6 +339,22 @@ def test_an_account_that_cannot_be_one_is_refused(body: Any, field: str | None) 
         integrations.read_account(body)
     assert refused.value.field == field
     assert "s3" not in str(refused.value)
+
+
+def test_a_destination_whose_action_is_gone_is_loaded_without_routes_and_says_why(
+    connection: Connection, keyring: Keyring, cooldown_body: dict[str, Any], body: dict[str, Any]
+) -> None:
+    cooldown_body["inputs"]["triggeringEventsAndNumber"] = {"value": "action:Bought:+15005550006"}
+    actions = {"7": Action(id="7", name="Bought")}
+    create(connection, keyring, cooldown_body, actions=actions)
+    create(connection, keyring, body, now=LATER)
+    (bought,) = [each for each in registry.load_all(connection, keyring, actions) if each.routes[0].action]
+    assert bought.routes[0].action == "7"
+    assert bought.paused is None
+    broken, other = registry.load_all(connection, keyring, {})
+    assert broken.routes == ()
+    assert broken.paused == "Its settings can no longer be read: There is no action named 'Bought'."
+    assert len(other.routes) == 1
 
 
 def test_a_new_key_in_front_reads_what_the_old_one_wrote_and_can_take_it_over(

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 from smspipe.destinations.meaning import check_account_sid
 from smspipe.destinations.revision import bump
 from smspipe.destinations.secrets import Keyring
-from smspipe.destinations.tables import integrations
+from smspipe.destinations.tables import destinations, integrations
 from smspipe.model.destination import Account, Secret
 from smspipe.model.errors import Invalid, Permanent
 from smspipe.model.ids import IntegrationId
@@ -69,7 +69,11 @@ def read_account(body: Any) -> Account:
 def put_integration(
     connection: Connection, account: Account, *, keyring: Keyring, now: datetime, by: str = "api"
 ) -> Integration:
-    """Store an account; one that is stored already gets the new secret and keeps its id."""
+    """
+    Store an account; one that is stored already gets the new secret and keeps its id.
+
+    Destinations that name it and were paused run again: what held them was most likely the secret.
+    """
     config = {"account_sid": account.sid} | (
         {"api_key_sid": account.username} if account.username != account.sid else {}
     )
@@ -80,8 +84,19 @@ def put_integration(
     if row is None:
         new = {**values, "kind": KIND, "integration_id": account.sid, "created_at": now, "created_by": by}
         row = connection.execute(insert(integrations).values(new).returning(integrations)).one()
+    _resume(connection, row.id)
     bump(connection)
     return _to_integration(row)
+
+
+def _resume(connection: Connection, id: int) -> None:  # noqa: A002 (the model's own word)
+    """Let the paused destinations that name an account run again; few are ever paused, so their documents are read."""
+    paused = connection.execute(
+        select(destinations.c.id, destinations.c.document).where(destinations.c.paused.is_not(None))
+    )
+    named = [row.id for row in paused if row.document["inputs"].get("twilio_account", {}).get("value") == id]
+    if named:
+        connection.execute(update(destinations).where(destinations.c.id.in_(named)).values(paused=None, paused_at=None))
 
 
 def list_integrations(
