@@ -86,7 +86,7 @@ class House:
             keyring=self.keyring,
             site=self.site,
             clock=now,
-            limits=Limits(slots=2 * config.twilio_connections),
+            limits=Limits(slots=4 * config.twilio_connections),
         )
         self.door = CaptureDoor(
             offer=self.pipe.offer, clock=now, token=config.project_token, hook_keys=[config.api_key]

@@ -8,7 +8,8 @@ Every change of a status is an update on the condition that the row is still in 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 import msgspec
 from sqlalchemy import (
@@ -40,6 +41,8 @@ from smspipe.model.outcome import Reason, Step
 _json = msgspec.json.Encoder().encode
 _FIELDS = tuple(field.name for field in msgspec.structs.fields(Delivery))
 
+NONE_REMEMBERED: Final[Mapping[DeliveryId, Delivery]] = MappingProxyType({})
+
 _OPEN = Hot(insert(deliveries), _FIELDS, insert=True)
 _KNOWN = Hot(
     select(deliveries.c.event_uuid, deliveries.c.destination_id, deliveries.c.route).where(
@@ -47,6 +50,28 @@ _KNOWN = Hot(
         deliveries.c.event_uuid.in_(select(func.json_each(bindparam("uuids")).table_valued("value").c.value))
     ),
     ("uuids",),
+)
+_DUE = (
+    select(deliveries.c.id)
+    .where(
+        deliveries.c.status == literal_column(repr(Status.PENDING.value)),
+        deliveries.c.not_before <= bindparam("due", type_=BigInteger),
+    )
+    .order_by(deliveries.c.not_before, deliveries.c.id)
+    .limit(bindparam("most"))
+    .offset(literal_column("0"))
+    .with_for_update(skip_locked=True)
+)
+_CLAIM = Hot(
+    update(deliveries)
+    .where(deliveries.c.id.in_(_DUE))
+    .values(
+        status=literal_column(repr(target(Move.CLAIM).value)),
+        attempts=deliveries.c.attempts + literal_column("1"),
+        sent_at=bindparam("now", type_=BigInteger),
+    )
+    .returning(deliveries.c.id, deliveries.c.attempts),
+    ("now", "due", "most"),
 )
 _ACCEPT = Hot(
     update(deliveries)
@@ -105,27 +130,32 @@ def _micros(at: datetime | None) -> int | None:
     return None if at is None else to_micros(at)
 
 
-def claim_due(connection: Connection, now: datetime, limit: int) -> list[Delivery]:
+def claim_due(
+    connection: Connection, now: datetime, limit: int, remembered: Mapping[DeliveryId, Delivery] = NONE_REMEMBERED
+) -> list[Delivery]:
     """
     Take the oldest due deliveries, `limit` at most: they are SENDING, with one more attempt, once this is committed.
 
     On PostgreSQL workers claim side by side, each skipping what another holds;
     SQLite has one writer at a time and leaves the lock out.
+
+    Args:
+        connection: in the transaction that makes the claim.
+        now: what is due by then.
+        limit: how many at most.
+        remembered: rows as they were written, by id; those that are claimed are not read again.
     """
-    due = (
-        select(deliveries.c.id)
-        .where(deliveries.c.status == Status.PENDING, deliveries.c.not_before <= now)
-        .order_by(deliveries.c.not_before, deliveries.c.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    claimed = (
-        update(deliveries)
-        .where(deliveries.c.id.in_(due))
-        .values(status=target(Move.CLAIM), attempts=deliveries.c.attempts + 1, sent_at=now)
-        .returning(deliveries)
-    )
-    return sorted((to_delivery(row) for row in connection.execute(claimed).mappings()), key=lambda each: each.id)
+    claimed = dict(_CLAIM.read(connection, (to_micros(now), to_micros(now), limit)))
+    found = [remembered[id_] for id_ in claimed if id_ in remembered]
+    if len(found) < len(claimed):
+        wanted = [id_ for id_ in claimed if id_ not in remembered]
+        rows = connection.execute(select(deliveries).where(deliveries.c.id.in_(wanted)))
+        found.extend(to_delivery(row) for row in rows.mappings())
+    taken = [
+        msgspec.structs.replace(each, status=target(Move.CLAIM), attempts=claimed[each.id], sent_at=now)
+        for each in found
+    ]
+    return sorted(taken, key=lambda each: each.id)
 
 
 def next_due(connection: Connection) -> datetime | None:

@@ -8,7 +8,7 @@ SENDING at once is bounded (`slots`), since each of them would be in doubt if th
 import asyncio
 import random
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import assert_never
 
@@ -24,7 +24,7 @@ from smspipe.deliveries.retry import next_try
 from smspipe.deliveries.states import Move, target
 from smspipe.model.delivery import Delivery
 from smspipe.model.errors import Temporary
-from smspipe.model.ids import DestinationId
+from smspipe.model.ids import DeliveryId, DestinationId
 from smspipe.model.message import Encoding, Message
 from smspipe.model.outcome import Reason
 from smspipe.model.phone import E164
@@ -34,6 +34,9 @@ from smspipe.telemetry import count, count_outcome, gauge, reached
 
 log = structlog.get_logger("smspipe.dispatch")
 
+_MOST_REMEMBERED = 2_000
+_UNKNOWN = 1_000_000
+"""Counts as waiting until a claim has found the end."""
 _WAIT_AFTER_FAULT = 1.0
 """Seconds until a settlement that the database refused is tried again."""
 
@@ -45,8 +48,8 @@ class _Job(msgspec.Struct, kw_only=True):
     claimed: list[Delivery] = []
     asked: int = 0
     """Slots reserved for claiming."""
-    wakes: int = 0
-    """How often `wake` had been called when it was submitted: a later call is not answered by this trip."""
+    backlog: int = 0
+    """How much was known to wait when it was submitted."""
     next_due: datetime | None = None
     lost: int = 0
     """Settlements that found their delivery moved by someone else."""
@@ -83,9 +86,11 @@ class Dispatch:
         self._paused = paused
         self._free = slots
         self._answers: deque[Settlement] = deque()
+        self._remembered: dict[DeliveryId, Delivery] = {}
+        """Rows that wait, as they were written just now: a claim need not read them again."""
         self._submitted = False
-        self._may_be_due = False
-        self._wakes = 0
+        self._backlog = 0
+        """Deliveries that wait in the ledger and are due, as far as is known; never less than there are."""
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at: datetime | None = None
         self._under_way = 0
@@ -98,28 +103,29 @@ class Dispatch:
         """Look for what waits in the ledger."""
         self.wake()
 
-    def wake(self) -> None:
-        """Say that something in the ledger may be due."""
-        self._may_be_due = True
-        self._wakes += 1
+    def wake(self, waiting: int | None = None) -> None:
+        """Say that so many deliveries in the ledger are due now; None when nobody knows how many."""
+        self._backlog += _UNKNOWN if waiting is None else waiting
         self._submit()
 
     def reserve(self, most: int) -> int:
-        """Set aside up to `most` slots for deliveries about to be born SENDING; none while older ones wait."""
-        if self._may_be_due or self._ending:
+        """Set aside up to `most` slots for deliveries about to be born SENDING, after those that wait already."""
+        if self._ending:
             return 0
-        taken = min(self._free, most)
+        taken = max(0, min(self._free - self._backlog, most))
         self._free -= taken
         return taken
 
-    def take(self, sending: Iterable[Delivery], reserved: int, *, waiting: int) -> None:
+    def take(self, sending: Iterable[Delivery], reserved: int, waiting: Sequence[Delivery] = ()) -> None:
         """Send deliveries that were born SENDING, give unused slots back, and look for those born PENDING."""
         for delivery in sending:
             reserved -= 1
             self._begin(delivery)
         self._free += reserved
         if waiting:
-            self.wake()
+            if len(self._remembered) < _MOST_REMEMBERED:
+                self._remembered.update((delivery.id, delivery) for delivery in waiting)
+            self.wake(len(waiting))
 
     async def stop(self) -> None:
         """Let requests under way end (the client gives them its drain time), and write down every answer."""
@@ -200,11 +206,11 @@ class Dispatch:
 
     def _submit(self) -> None:
         """Ask for a trip to the ledger, if there is a reason and none is asked for yet."""
-        claim = self._may_be_due and not self._ending and self._free > 0
+        claim = self._backlog > 0 and self._free > 0 and not self._ending
         if self._submitted or not (self._answers or claim):
             return
         self._submitted = True
-        job = _Job(asked=self._free if claim else 0, wakes=self._wakes)
+        job = _Job(asked=min(self._free, self._backlog) if claim else 0, backlog=self._backlog)
         self._free -= job.asked
         now = self._clock()
         try:
@@ -226,7 +232,7 @@ class Dispatch:
                 if each.move is Move.HOLD and each.reason is Reason.CREDENTIALS and each.error_code is not None:
                     destinations.pause(connection, each.delivery.destination_id, each.error_message or "", now)
         if job.asked:
-            job.claimed = ledger.claim_due(connection, now, job.asked)
+            job.claimed = ledger.claim_due(connection, now, job.asked, self._remembered)
             if len(job.claimed) < job.asked:
                 job.next_due = ledger.next_due(connection)
         reached("settle.before_commit")
@@ -249,10 +255,14 @@ class Dispatch:
         gauge("smspipe_sending", self._under_way)
         self._free += job.asked - len(job.claimed)
         for delivery in job.claimed:
+            self._remembered.pop(delivery.id, None)
             self._begin(delivery)
         if job.asked and len(job.claimed) < job.asked:
-            self._may_be_due = self._wakes != job.wakes
+            # That was all there was; what has been added to the count since then came later.
+            self._backlog -= job.backlog
             self._wake_at(job.next_due)
+        else:
+            self._backlog = max(self._backlog - len(job.claimed), 0)
         self._submit()
 
     def _tell(self, each: Settlement) -> None:

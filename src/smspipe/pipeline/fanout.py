@@ -39,8 +39,8 @@ class Done(msgspec.Struct, kw_only=True):
     """How far the log was read."""
     sending: list[Delivery] = []
     """Born SENDING: their requests may leave now."""
-    waiting: int = 0
-    """How many were born PENDING."""
+    waiting: list[Delivery] = []
+    """Born PENDING."""
     outcomes: Counter[tuple[DestinationId, str, str]] = msgspec.field(default_factory=Counter)
     """(destination, outcome, reason) → how often."""
 
@@ -117,7 +117,7 @@ def run(
                 if delivery.status is Status.SENDING:
                     done.sending.append(delivery)
                 elif delivery.status is Status.PENDING:
-                    done.waiting += 1
+                    done.waiting.append(delivery)
     reached("fanout.during")
     for id_ in plan.destinations:
         if missed := len(events) - matched[id_]:

@@ -233,12 +233,12 @@ class Pipe:
         self._fanning = False
         self._fan_idle.set()
         if error is not None or done is None:
-            self.dispatch.take((), reserved, waiting=0)
+            self.dispatch.take((), reserved)
             self._undone(error)
             return
         self._position = done.position
         self._cannot_write = False
-        self.dispatch.take(done.sending, reserved, waiting=done.waiting)
+        self.dispatch.take(done.sending, reserved, done.waiting)
         for (destination, outcome, reason), n in done.outcomes.items():
             if outcome != "pending":
                 count_outcome(destination, outcome, reason, n)

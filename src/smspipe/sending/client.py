@@ -132,22 +132,20 @@ class Client:
 
         For the sender of many: when a connection is free, which is nearly always, no task and no future is made.
         """
-        connection: Connection | None = None
-        if not self._closing and self._under_way < self._limit and not self._turns:
-            connection = self._take_idle()
-        if connection is None:
+        crowded = self._closing or self._turns or self._under_way >= self._limit
+        kept = None if crowded else self._take_idle()
+        if kept is None:
             self._post_later(request, then)
             return
-        kept = connection
         self._under_way += 1
 
         def answered(raw: Raw | Lost) -> None:
             if kept.is_open():
                 self._idle.append(kept)
             self._release()
-            then(sort_answer(*raw) if isinstance(raw, tuple) else self._unconfirmed(raw))
+            then(self._unconfirmed(raw) if isinstance(raw, Lost) else sort_answer(*raw))
 
-        connection.start(self._to_wire(request), answered)
+        kept.start(self._to_wire(request), answered)
 
     def _post_later(self, request: Request, then: Callable[[Answer], None]) -> None:
         def done(task: asyncio.Task[Answer]) -> None:
