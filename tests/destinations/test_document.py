@@ -127,7 +127,7 @@ FIELDS: list[tuple[str, dict[str, Any], str, str]] = [
         "no threshold",
         {"masking": {"hash": "x", "ttl": 60, "threshold": 0}},
         "masking__threshold",
-        "threshold must be a whole number of at least 1, or null",
+        "threshold must be a whole number between 1 and 1000000000, or null",
     ),
     ("an order that is no number", {"execution_order": "1"}, "execution_order", "A valid integer is required."),
     ("smspipe as text", {"smspipe": "x"}, "smspipe", "smspipe must be an object."),

@@ -1,5 +1,6 @@
 """PostHog's API for destinations: the same shapes and messages, over real HTTP."""
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -325,3 +326,31 @@ async def test_every_published_cooldown_compiles(running: Api, body: dict[str, A
     for preset in template["smspipe"]["cooldowns"]:
         created = await running.create({**body, "masking": {"hash": preset["hash"], "ttl": 1800}})
         assert created["masking"] == {"hash": preset["hash"], "ttl": 1800, "threshold": None}
+
+
+@pytest.mark.parametrize(
+    ("more", "status"),
+    [
+        ('"masking": ' + "[" * 100_000, 400),
+        ('"description": ' + '{"a": ' * 5_000 + "1" + "}" * 5_000, 400),
+        ('"inputs_schema": [{"key": "a", "type": "json", "default": ' + "[" * 900 + "]" * 900 + "}]", 400),
+        ('"filters": {"properties": ' + '{"values": [' * 450 + "]}" * 450 + "}", 400),
+        ('"execution_order": 1' + "0" * 40, 400),
+        ('"masking": {"hash": "x", "ttl": 60, "threshold": 1' + "0" * 30 + "}", 400),
+        ('"name": "\\ud800"', 400),
+        ('"name": "a\\u0000b"', 201),
+        ('"name": "a", "name": "b"', 201),
+    ],
+    ids=["deep list", "deep objects", "a default as deep as JSON is read", "deep groups", "a large order",
+         "a large threshold", "half a character", "a null byte", "a name twice"],
+)  # fmt: skip
+async def test_a_hostile_body_is_a_mistake_of_its_sender(
+    more: str, status: int, running: Api, body: dict[str, Any]
+) -> None:
+    headers = {"Authorization": f"Bearer {API_KEY}", "Content-Type": "application/json"}
+    for key in more.split('"')[1:2]:
+        body.pop(key, None)
+    raw = f"{json.dumps(body)[:-1]}, {more}" + "}"
+    async with running.session.post(running.address + FUNCTIONS, data=raw, headers=headers) as answer:
+        assert answer.status == status, await answer.text()
+    assert (await running.get("/hog_functions/?full=true"))["count"] == (1 if status == 201 else 0)

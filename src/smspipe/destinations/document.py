@@ -18,6 +18,7 @@ from smspipe.model.errors import Invalid
 
 LONGEST_NAME: Final = 400
 LARGEST_CODE_BYTES: Final = 100 * 1024
+LARGEST_ORDER: Final = 32_767
 TYPES: Final = (
     "destination",
     "site_destination",
@@ -265,6 +266,8 @@ def _mappings(key: str, value: Any) -> None:
 def _order(key: str, value: Any) -> int | None:
     if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
         raise Invalid("A valid integer is required.", field=key)
+    if value is not None and abs(value) > LARGEST_ORDER:
+        raise Invalid(f"Ensure this value is less than or equal to {LARGEST_ORDER}.", field=key)
     return value
 
 

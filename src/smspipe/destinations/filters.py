@@ -10,6 +10,7 @@ from smspipe.model.filter import ActionFilter, EventFilter, Filter, PropertyGrou
 
 LONGEST_SECONDS: Final = 31_536_000
 """One year of 365 days: the longest cooldown, as the older plugin allowed."""
+LARGEST_THRESHOLD: Final = 1_000_000_000
 
 
 def narrow(own: Filter, listed: Filter) -> Filter:
@@ -94,6 +95,8 @@ def _read_ttl(ttl: Any) -> timedelta:
 def _read_threshold(threshold: Any) -> int | None:
     if threshold is None:
         return None
-    if isinstance(threshold, bool) or not isinstance(threshold, int) or threshold < 1:
-        raise Invalid("threshold must be a whole number of at least 1, or null", field="masking__threshold")
+    if isinstance(threshold, bool) or not isinstance(threshold, int) or not 1 <= threshold <= LARGEST_THRESHOLD:
+        raise Invalid(
+            f"threshold must be a whole number between 1 and {LARGEST_THRESHOLD}, or null", field="masking__threshold"
+        )
     return threshold

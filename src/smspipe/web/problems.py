@@ -137,6 +137,11 @@ def answer_broken_json(request: AnyRequest, error: SerializationException) -> Re
     return problem(400, "invalid_request", "parse_error", "JSON parse error - the body is not valid JSON.")
 
 
+def answer_too_deep(request: AnyRequest, error: RecursionError) -> Response[Problem]:  # noqa: ARG001 (Litestar's signature)
+    """Answer a body whose objects and lists lie deeper within each other than they can be read or written."""
+    return problem(400, "validation_error", "invalid_input", "The body is nested too deeply.")
+
+
 def answer_surprise(request: AnyRequest, error: Exception) -> Response[Problem]:
     """Answer a fault of ours: the log names it, the caller is told that it was not them."""
     count("smspipe_faults_total")

@@ -13,7 +13,7 @@ from smspipe import __version__
 from smspipe.model.errors import Fault
 from smspipe.web import deliveries, destinations, events, health, history, integrations, invocations, templates
 from smspipe.web.auth import guard_with
-from smspipe.web.problems import answer_broken_json, answer_fault, answer_http, answer_surprise
+from smspipe.web.problems import answer_broken_json, answer_fault, answer_http, answer_surprise, answer_too_deep
 from smspipe.web.services import Services
 
 LARGEST_BODY_BYTES: Final = 10 * 2**20
@@ -63,6 +63,7 @@ def api(services: Services) -> Litestar:
             Fault: answer_fault,
             HTTPException: answer_http,
             SerializationException: answer_broken_json,
+            RecursionError: answer_too_deep,
             Exception: answer_surprise,
         },
         openapi_config=_OPENAPI,
