@@ -208,6 +208,23 @@ def folder(found: Mapping[str, Found]) -> Path:
     return Path(found["data"].value or ".").expanduser()
 
 
+def with_stored_keys(found: Mapping[str, Found]) -> dict[str, Found]:
+    """
+    Add the keys that the data folder keeps, for `doctor`.
+
+    Raises:
+        Invalid: the file that holds them cannot be read.
+    """
+    file = folder(found) / KEYS_FILE
+    stored = _stored_keys(file)
+    return {
+        name: msgspec.structs.replace(each, value=stored[name], source=str(file))
+        if each.value is None and name in stored
+        else each
+        for name, each in found.items()
+    }
+
+
 def find_api_key(found: Mapping[str, Found]) -> Secret:
     """
     Give the API key alone, for those who speak to a service that runs.

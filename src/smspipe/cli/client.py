@@ -13,6 +13,7 @@ from typing import Any, Final
 from urllib.parse import parse_qs, quote, unquote, urlencode, urlsplit
 
 from smspipe import config
+from smspipe.cli.output import waiting
 from smspipe.model.errors import Fault, Invalid, Temporary
 
 Transport = Callable[[str, str, Mapping[str, str], bytes | None], tuple[int, bytes]]
@@ -137,7 +138,7 @@ def _fault_of(status: int, answer: bytes, path: str) -> Fault:
     if status == 400:
         attr = problem.get("attr")
         return Invalid(f"{attr}: {detail}" if attr else detail, field=attr, hint=problem.get("smspipe", {}).get("hint"))
-    return Fault(f"The service answered {status}: {detail or 'no reason given'}. Its log says more.")
+    return Fault(f"The service answered {status}: {detail.rstrip('.') or 'no reason given'}. Its log says more.")
 
 
 @contextmanager
@@ -214,7 +215,8 @@ def _opened(settings: config.Config) -> Iterator[Client]:
 
     with asyncio.Runner() as runner:
         doors = app.open_doors(settings)
-        application = runner.run(doors.__aenter__())
+        with waiting("Opening the data folder"):
+            application = runner.run(doors.__aenter__())
         try:
 
             def send(method: str, target: str, headers: Mapping[str, str], body: bytes | None) -> tuple[int, bytes]:

@@ -7,7 +7,7 @@ import typer
 
 from smspipe.cli import output
 from smspipe.cli.client import PROJECT, Client, open_client, segment
-from smspipe.cli.options import AsJson, Data, Url, Yes, example
+from smspipe.cli.options import AsJson, Data, Misused, Url, Yes, example
 from smspipe.model.errors import Invalid
 
 REDRIVABLE: Final = ("failed", "held")
@@ -34,7 +34,7 @@ Before = Annotated[str | None, typer.Option("--before", metavar="WHEN", help=f"O
 def make_group() -> typer.Typer:
     """Build `smspipe deliveries`."""
     group = typer.Typer(
-        help="Look at the ledger, and give failed texts another try.",
+        help="The ledger, and another try for failed texts: list, show, redrive.",
         no_args_is_help=True,
         epilog=example("smspipe deliveries list --status failed"),
     )
@@ -66,7 +66,7 @@ def list_deliveries(
     person: Person = None,
     after: After = None,
     before: Before = None,
-    limit: Annotated[int, typer.Option(min=1, help="How many, the newest first.")] = 50,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, help="How many, the newest first.")] = 50,
     as_json: AsJson = False,
     data: Data = None,
     url: Url = None,
@@ -146,10 +146,10 @@ def print_delivery(found: dict[str, Any], destination: str | None) -> None:
             ("SID", found["sid"]),
             ("Attempts", found["attempts"] or None),
             ("Error", " ".join(str(each) for each in (found["error_code"], found["error_message"]) if each)),
-            ("Created", output.short_time(found["created_at"])),
-            ("Not before", output.short_time(found["not_before"])),
-            ("Sent", output.short_time(found["sent_at"])),
-            ("Settled", output.short_time(found["settled_at"])),
+            ("Created", output.utc_time(found["created_at"])),
+            ("Not before", output.utc_time(found["not_before"])),
+            ("Sent", output.utc_time(found["sent_at"])),
+            ("Settled", output.utc_time(found["settled_at"])),
         )
     )
     output.print_line()
@@ -177,7 +177,7 @@ def redrive(
 ) -> None:
     """Give failed and held texts another try. What may have been sent already is never among them."""
     if status is not None and status not in REDRIVABLE:
-        raise typer.BadParameter(f"only failed and held texts get another try, {status!r} ones do not")
+        raise Misused(f"Only failed and held texts get another try, {status!r} ones do not.")
     with open_client(data, url) as client:
         if delivery:
             found = [client.get(f"{PROJECT}/deliveries/{segment(each.lower())}/") for each in delivery]
@@ -202,9 +202,8 @@ def redrive(
     if as_json:
         output.print_json({"chosen": len(chosen), "redriven": again})
     else:
-        output.print_line(
-            f"{again} of {len(chosen)} get another try." if again < len(chosen) else f"{_texts(again)} get another try."
-        )
+        rest = "" if again == len(chosen) else f" The other {len(chosen) - again} moved on in the meantime."
+        output.print_line(f"{_texts(again)} will be tried again.{rest}")
 
 
 def _print_count(chosen: list[dict[str, Any]]) -> None:

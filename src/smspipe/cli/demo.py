@@ -46,7 +46,9 @@ def demo(
     once: Annotated[bool, typer.Option("--once", help="End as soon as every event has its outcome.")] = False,
     port: Annotated[
         int | None,
-        typer.Option(min=0, max=65_535, show_default=False, help="Port; left out, 8000 or any free one."),
+        typer.Option(
+            metavar="PORT", min=0, max=65_535, show_default=False, help="Port; left out, 8000 or any free one."
+        ),
     ] = None,
     data: Annotated[
         Path | None,
@@ -266,7 +268,11 @@ class _Teller:
         if not said:
             nearest = max(found["destinations"], key=_nearness, default=None)
             who = None if nearest is None or not _nearness(nearest) else nearest["destination"]
-            why = "No destination is for this event." if nearest is None or who is None else nearest["sentence"]
+            why = (
+                "No destination is for this event."
+                if nearest is None or who is None
+                else output.as_sentence(nearest["sentence"])
+            )
             self._no_text(scene, "no_match", why, who)
 
     def _no_text(self, scene: Scene, reason: str, why: str, destination: str | None = None) -> None:
@@ -289,9 +295,9 @@ def _says(sentence: str) -> None:
 
 
 def _nearness(verdict: dict[str, Any]) -> int:
-    """Tell how near an event came to a destination: 1 when its name is one the destination is for."""
+    """Tell how near an event came to a destination: 1 when its name was right, and one of its properties not."""
     data = (verdict["steps"][-1].get("data") or {}) if verdict["steps"] else {}
-    return int(data.get("field") not in (None, "event"))
+    return int(not str(data.get("field", "__events")).endswith("__events"))
 
 
 def _why(delivery: dict[str, Any]) -> str:

@@ -20,7 +20,7 @@ File = Annotated[
 def make_group() -> typer.Typer:
     """Build `smspipe destinations`."""
     group = typer.Typer(
-        help="Look at destinations, and keep them as files.",
+        help="Configuration as code: list, show, plan, apply, import, export.",
         no_args_is_help=True,
         epilog=example("smspipe destinations list"),
     )
@@ -36,7 +36,7 @@ def make_group() -> typer.Typer:
 def list_destinations(as_json: AsJson = False, data: Data = None, url: Url = None) -> None:
     """List the destinations, those changed last first."""
     with open_client(data, url) as client:
-        found = client.destinations()
+        found = client.destinations(full=True)
     if as_json:
         output.print_json(found)
         return
@@ -66,10 +66,11 @@ def events_of(destination: dict[str, Any]) -> str:
         for each in (*(filters.get("events") or ()), *(filters.get("actions") or ()))
     ]
     pairs = (destination.get("inputs") or {}).get("triggeringEventsAndNumber", {}).get("value")
-    if not names and pairs:
-        return "see its events and numbers"
-    template = (destination.get("template") or {}).get("id")
-    return ", ".join(names) or ("as in its pairs" if template == "template-twilio-cooldown" else "any event")
+    if pairs:
+        from smspipe.destinations.pairs import read_pairs
+
+        names += [pair.name for pair in read_pairs(pairs)]
+    return ", ".join(dict.fromkeys(names)) or "any event"
 
 
 def show(
@@ -94,7 +95,7 @@ def show(
             ("Stopped because", more.get("paused")),
             ("Template", found["template_id"]),
             ("Version", more.get("version")),
-            ("Changed", output.short_time(found["updated_at"])),
+            ("Changed", output.utc_time(found["updated_at"])),
             ("Events", events_of(found)),
             *((f"  {key}", _show_input(entry)) for key, entry in found["inputs"].items()),
             ("Cooldown", None if masking is None else _show_cooldown(masking)),

@@ -105,7 +105,7 @@ def _settings(found: dict[str, config.Found]) -> list[dict[str, str]]:
             "value": "(not set)" if not each.value else "(hidden)" if each.setting.secret else _hide(each.value),
             "source": each.source,
         }
-        for name, each in found.items()
+        for name, each in config.with_stored_keys(found).items()
     ]
 
 
@@ -284,7 +284,8 @@ def _check_destinations(database: "Database", settings: config.Config, twilio: s
 
 
 async def _check_accounts(running: "list[Destination]", twilio: str) -> list[Check]:
-    """Ask Twilio about each account once."""
+    """Ask Twilio about each account once; it is not asked about the sandbox's."""
+    from smspipe.app import sandbox_account
     from smspipe.sending import AccountFault, Client, Later, Verified
 
     accounts = {(each.account.sid, each.account.username, each.account.password): each.account
@@ -294,6 +295,9 @@ async def _check_accounts(running: "list[Destination]", twilio: str) -> list[Che
     try:
         for account in accounts.values():
             name = f"credentials of {account.sid}"
+            if account.sid == sandbox_account()[0] and not twilio.endswith("/sandbox"):
+                checks.append(_note(name, "It is the sandbox's account.", "Use it with `smspipe serve --sandbox`."))
+                continue
             match await client.check(account):
                 case Verified():
                     checks.append(_ok(name, "Twilio takes them."))

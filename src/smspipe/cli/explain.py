@@ -7,7 +7,7 @@ import typer
 from smspipe.cli import output
 from smspipe.cli.client import PROJECT, NotFound, open_client, segment
 from smspipe.cli.deliveries import plain_number
-from smspipe.cli.options import AsJson, Data, Url, example
+from smspipe.cli.options import AsJson, Data, Misused, Url, example
 from smspipe.model.errors import Fault
 
 
@@ -23,14 +23,14 @@ def explain(
     to: Annotated[
         str | None, typer.Option("--to", metavar="NUMBER", help="Instead of one event: the last ones for this number.")
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=500, help="How many events, with --to.")] = 5,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, max=500, help="How many events, with --to.")] = 5,
     as_json: AsJson = False,
     data: Data = None,
     url: Url = None,
 ) -> None:
     """Say why an event led to a text or to none, at each destination and step by step."""
     if (event is None) == (to is None):
-        raise typer.BadParameter("give either an event's uuid, or --to with a phone number")
+        raise Misused("Give either an event's uuid, or --to with a phone number: `smspipe explain --help`.")
     with open_client(data, url) as client:
         if event is not None:
             uuids = [event.lower()]
@@ -69,8 +69,8 @@ def print_explanation(found: dict[str, Any], only_to: str | None = None) -> None
             ("Event", found["event"]),
             ("Uuid", found["event_uuid"]),
             ("Person", found["distinct_id"]),
-            ("Happened", output.short_time(found["timestamp"])),
-            ("Arrived", output.short_time(found["received_at"]) + _times(found["arrivals"])),
+            ("Happened", output.utc_time(found["timestamp"])),
+            ("Arrived", output.utc_time(found["received_at"]) + _times(found["arrivals"])),
         )
     )
     if not found["destinations"]:
@@ -81,7 +81,7 @@ def print_explanation(found: dict[str, Any], only_to: str | None = None) -> None
         output.print_line()
         word = verdict["outcome"] + (f", {verdict['reason']}" if verdict["reason"] not in (None, "no_match") else "")
         output.print_line(f"{verdict['destination']}: {word}", output.STYLES.get(verdict["outcome"]))
-        output.print_line(verdict["sentence"])
+        output.print_line(output.as_sentence(verdict["sentence"]))
         _print_decisions(verdict)
 
 

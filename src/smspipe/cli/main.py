@@ -7,7 +7,7 @@ what to do next; a traceback is for faults of ours alone.
 
 import os
 import sys
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 from smspipe.model.errors import Fault, Invalid
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import typer
 
 INTERRUPTED = 130
+_HELP = ["-h", "--help"]
 
 
 def run() -> NoReturn:
@@ -57,9 +58,11 @@ def _run_group(words: list[str]) -> int:
     from smspipe.cli.output import print_error
 
     try:
-        status = make_group()(words, prog_name="smspipe", standalone_mode=False)
+        command = _quiet(typer.main.get_command(make_group()))
+        status = command.main(words, prog_name="smspipe", standalone_mode=False)
     except typer.TyperException as error:
-        print_error(_usage(error))
+        if said := _usage(error):
+            print_error(said)
         return error.exit_code
     except typer.Abort:
         print_error("Nothing was done.")
@@ -77,11 +80,25 @@ def _sentence(fault: Fault) -> str:
 
 
 def _usage(error: "typer.TyperException") -> str:
-    """Say what is wrong with the words of a command, and where its usage stands."""
+    """Say what is wrong with the words of a command, and where its usage stands; nothing where the help was printed."""
     context = getattr(error, "ctx", None)
-    command = "smspipe" if context is None else context.command_path
     said = error.format_message()
-    return f"{said if said.endswith(('.', '?', ')')) else said + '.'} See `{command} --help`."
+    if not said:
+        return ""
+    said = said if said.endswith((".", "?", ")")) else said + "."
+    return said if context is None else f"{said} See `{context.command_path} --help`."
+
+
+def _quiet(command: Any) -> Any:
+    """Leave `<bool>` out of the help of flags: they take no value."""
+    import typer
+
+    for option in (*command.params, command.get_help_option(typer.Context(command, help_option_names=_HELP))):
+        if getattr(option, "is_flag", False) and option.metavar is None:
+            option.metavar = ""
+    for each in getattr(command, "commands", {}).values():
+        _quiet(each)
+    return command
 
 
 def _version(wanted: bool) -> None:
@@ -107,7 +124,7 @@ def make_group() -> "typer.Typer":
         epilog=example("smspipe demo", "smspipe serve --sandbox"),
         no_args_is_help=True,
         rich_markup_mode="rich",
-        context_settings={"help_option_names": ["-h", "--help"]},
+        context_settings={"help_option_names": _HELP},
         pretty_exceptions_enable=False,
     )
 
@@ -122,7 +139,9 @@ def make_group() -> "typer.Typer":
     @group.command(epilog=example("smspipe serve --port 8000 --data ./smspipe-data --sandbox"))
     def serve(
         host: Annotated[str, typer.Option(metavar="ADDRESS", help="Address to listen at.")] = "127.0.0.1",
-        port: Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen at; 0 for any free one.")] = 8000,
+        port: Annotated[
+            int, typer.Option(metavar="PORT", min=0, max=65_535, help="Port to listen at; 0 for any free one.")
+        ] = 8000,
         data: Data = None,
         sandbox: Annotated[
             bool, typer.Option("--sandbox", help="Serve a Twilio for development, and send to that.")

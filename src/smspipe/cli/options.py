@@ -27,6 +27,12 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 
 
+class Misused(typer.TyperException):
+    """The command's words do not fit together; the message says what would."""
+
+    exit_code = 2
+
+
 def example(*lines: str) -> str:
     """Write the examples at the end of a command's help."""
     return "Example:  " + "   or   ".join(lines)

@@ -82,11 +82,15 @@ def _can_print_unicode() -> bool:
 
 
 def print_line(text: str = "", style: str | None = None) -> None:
-    """Print a sentence; on a terminal in a style, and wrapped at words."""
-    if on_terminal():
-        console().print(clean(text), style=style)
-    else:
+    """Print a sentence; on a terminal in a style, wrapped at words, and indented all the way down."""
+    if not on_terminal():
         print(clean(text))
+        return
+    from rich.padding import Padding
+    from rich.text import Text
+
+    words = clean(text).lstrip(" ")
+    console().print(Padding(Text(words, style=style or ""), (0, 0, 0, len(clean(text)) - len(words)), expand=False))
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -143,7 +147,7 @@ def print_steps(steps: Iterable[dict[str, Any]]) -> None:
     """Print the checklist of a decision: each step, whether it let the event go on, and what it saw."""
     if not on_terminal():
         for step in steps:
-            print(f"  {'ok' if step['ok'] else 'no':<3} {step['name']}: {clean(step.get('saw', ''))}")
+            print(f"  {'ok' if step['ok'] else 'no'} {step['name']} {clean(step.get('saw', ''))}".rstrip())
         return
     from rich.table import Table
     from rich.text import Text
@@ -235,3 +239,13 @@ def waiting(label: str) -> Iterator[Callable[[str], None]]:
 def short_time(instant: str | None) -> str:
     """Write an instant of the API (`2026-01-02T03:04:05.678Z`) for a table: `2026-01-02 03:04:05`, in UTC."""
     return "" if not instant else instant[:19].replace("T", " ")
+
+
+def utc_time(instant: str | None) -> str:
+    """Write an instant of the API where no heading says that it is UTC."""
+    return "" if not instant else f"{short_time(instant)} UTC"
+
+
+def as_sentence(text: str) -> str:
+    """Write what a step saw as a sentence of its own."""
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".") if text else ""

@@ -58,7 +58,10 @@ def destinations(account_sid: str, auth_token: str) -> list[dict[str, Any]]:
                 **account,
                 **sender,
                 "phoneNumber": {"value": "{event.properties.phone}"},
-                "smsBody": {"value": "Welcome aboard, {person.properties.name}! 🎉 Your first month is on us."},
+                "smsBody": {
+                    "value": "Welcome aboard, {person.properties.name}! 🎉 Your first month is on us. Reply STOP and we will"
+                    " never write again."
+                },
             },
             "filters": {
                 "events": [
