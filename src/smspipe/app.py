@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 
 from smspipe import destinations, telemetry
 from smspipe.config import Config
-from smspipe.db import Database, Writer, open_database
+from smspipe.db import Database, Writer, migrate, open_database
 from smspipe.destinations import Keyring
 from smspipe.model import clock
 from smspipe.model.destination import Account, Destination
@@ -69,7 +69,7 @@ class House:
         self.config = config
         self.now = now
         self.database: Database = open_database(config.database_url)
-        self.database.create()
+        migrate(self.database)
         self.writer = Writer(self.database, asyncio.get_running_loop().call_soon_threadsafe)
         self.keyring = Keyring(config.secret_key.reveal())
         self.twin: Any = _make_sandbox() if sandbox else None

@@ -2,7 +2,19 @@
 
 from smspipe.db.engine import Database, open_database
 from smspipe.db.hot import Hot
+from smspipe.db.migrate import NEWEST, migrate, revision_of
 from smspipe.db.types import Instant, Json, metadata
 from smspipe.db.writer import Writer
 
-__all__ = ["Database", "Hot", "Instant", "Json", "Writer", "metadata", "open_database"]
+__all__ = [
+    "NEWEST",
+    "Database",
+    "Hot",
+    "Instant",
+    "Json",
+    "Writer",
+    "metadata",
+    "migrate",
+    "open_database",
+    "revision_of",
+]

@@ -12,15 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
-from smspipe.db.types import metadata
 from smspipe.model.errors import Invalid, Permanent, Temporary
-
-SCHEMA = "0001"
-"""The Alembic revision that the tables in the keepers' modules describe."""
 
 _PRAGMAS = (
     "pragma journal_mode=wal",
@@ -59,24 +55,6 @@ class Database:
                 yield connection
         except DBAPIError as error:
             raise as_fault(error) from error
-
-    def create(self) -> None:
-        """Make the tables of a new database and note their revision; leave an existing one to `migrate`."""
-        with self.engine.connect() as connection:
-            begin_write(connection)
-            metadata.create_all(connection, checkfirst=True)
-            connection.execute(text("create table if not exists alembic_version (version_num varchar(32) not null)"))
-            if connection.execute(text("select version_num from alembic_version")).first() is None:
-                connection.execute(text("insert into alembic_version values (:revision)"), {"revision": SCHEMA})
-            end_write(connection)
-
-    def revision(self) -> str | None:
-        """Tell the schema's revision, None for an empty database."""
-        with self.engine.connect() as connection:
-            if not self.engine.dialect.has_table(connection, "alembic_version"):
-                return None
-            row = connection.execute(text("select version_num from alembic_version")).first()
-            return None if row is None else str(row[0])
 
     def close(self) -> None:
         """Give all connections back."""
