@@ -228,14 +228,15 @@ def _check_database(database: "Database") -> Check:
     from sqlalchemy import text
     from sqlalchemy.exc import DBAPIError
 
-    from smspipe.db.engine import SCHEMA, as_fault, begin_write
+    from smspipe.db import NEWEST, revision_of
+    from smspipe.db.engine import as_fault, begin_write
 
     try:
-        revision = database.revision()
-        if revision != SCHEMA:
+        revision = revision_of(database)
+        if revision != NEWEST:
             return _broken(
                 "database",
-                f"Its tables are of revision {revision}, not {SCHEMA}.",
+                f"Its tables are of revision {revision}, not {NEWEST}.",
                 "Run the version of smspipe that made it, or start a new folder.",
             )
         with database.engine.connect() as connection:

@@ -90,6 +90,9 @@ def print_line(text: str = "", style: str | None = None) -> None:
     from rich.text import Text
 
     words = clean(text).lstrip(" ")
+    if not words:
+        print()
+        return
     console().print(Padding(Text(words, style=style or ""), (0, 0, 0, len(clean(text)) - len(words)), expand=False))
 
 

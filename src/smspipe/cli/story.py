@@ -59,8 +59,8 @@ def destinations(account_sid: str, auth_token: str) -> list[dict[str, Any]]:
                 **sender,
                 "phoneNumber": {"value": "{event.properties.phone}"},
                 "smsBody": {
-                    "value": "Welcome aboard, {person.properties.name}! 🎉 Your first month is on us. Reply STOP and we will"
-                    " never write again."
+                    "value": "Welcome aboard, {person.properties.name}! 🎉 Your first month is on us."
+                    " Reply STOP and we will never write again."
                 },
             },
             "filters": {
