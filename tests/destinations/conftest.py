@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from smspipe.db import open_database
+from smspipe.db import migrate, open_database
 from smspipe.db.engine import begin_write
 from smspipe.destinations import Keyring
 
@@ -25,7 +25,7 @@ def keyring() -> Keyring:
 def connection(tmp_path: Path) -> Iterator[Connection]:
     """A connection in a write transaction of a new database."""
     database = open_database(f"sqlite:///{tmp_path}/test.db")
-    database.create()
+    migrate(database)
     with database.engine.connect() as connection:
         begin_write(connection)
         yield connection

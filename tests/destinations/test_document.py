@@ -4,6 +4,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from smspipe.destinations import templates
 from smspipe.destinations.document import Draft, change_document, create_document
@@ -480,3 +482,58 @@ def test_own_filters_for_any_event_narrow_every_listed_one(cooldown_body: dict[s
 def test_own_filters_that_name_something_unlisted_are_refused(cooldown_body: dict[str, Any]) -> None:
     cooldown_body["filters"] = {"events": [{"id": "logout"}]}
     assert refusal(cooldown_body) == ("filters", "The filters name 'logout', which triggeringEventsAndNumber does not.")
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5)
+    | st.sampled_from(["template-twilio", "template-twilio-cooldown", "destination", "hog", "liquid", "********"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
+        st.sampled_from(["key", "type", "value", "templating", "secret", "id", "events", "actions", "properties",
+                         "values", "hash", "ttl", "truncate", "max_age", "version", "authToken", "timeout"]),
+        inner, max_size=4,
+    ),
+    max_leaves=8,
+)  # fmt: skip
+FIELD_NAMES = (
+    "template_id", "template", "type", "name", "description", "enabled", "deleted", "hog", "icon_url", "inputs_schema",
+    "inputs", "filters", "masking", "mappings", "execution_order", "smspipe",
+)  # fmt: skip
+
+
+@pytest.mark.slow
+@settings(max_examples=200)
+@given(st.dictionaries(st.sampled_from(FIELD_NAMES), anything, max_size=3), st.data())
+def test_any_body_is_read_or_refused(changes: dict[str, Any], data: st.DataObject) -> None:
+    family = data.draw(st.sampled_from([CREDENTIALS, PLUGIN]))
+    inputs = {**family["inputs"], **data.draw(st.dictionaries(st.sampled_from(list(family["inputs"])), anything))}
+    try:
+        draft = create_document({**family, "inputs": inputs, **changes})
+        destination = meaning(draft)
+        again = change_document(draft.document, draft.secrets, {"inputs": inputs, **changes})
+    except Invalid:
+        return
+    assert destination.routes
+    assert again.secrets == draft.secrets
+    assert "authToken" not in destination.inputs
+
+
+CREDENTIALS: dict[str, Any] = {
+    "template_id": "template-twilio",
+    "inputs": {
+        "accountSid": {"value": "AC1"},
+        "authToken": {"value": "t"},
+        "fromPhoneNumber": {"value": "+15005550006"},
+        "phoneNumber": {"value": "+15005550009"},
+        "smsBody": {"value": "Hi"},
+    },
+}
+PLUGIN: dict[str, Any] = {
+    "template_id": "template-twilio-cooldown",
+    "inputs": {
+        "accountSID": {"value": "AC1"},
+        "authToken": {"value": "t"},
+        "senderPhoneNumber": {"value": "+15005550006"},
+        "triggeringEventsAndNumber": {"value": "signup:+15005550009"},
+        "timeout": {"value": "60"},
+    },
+}

@@ -14,7 +14,7 @@ import pytest
 import uvicorn
 from sqlalchemy import Connection
 
-from smspipe.db import Database, Writer, open_database
+from smspipe.db import Database, Writer, migrate, open_database
 from smspipe.destinations import Keyring, registry
 from smspipe.model.destination import Account, Destination, Secret
 from smspipe.model.errors import Permanent
@@ -148,7 +148,7 @@ def application() -> Any:
 async def running(tmp_path: Path, application: Any) -> AsyncIterator[Api]:
     """The API, started."""
     database = open_database(f"sqlite:///{tmp_path}/test.db")
-    database.create()
+    migrate(database)
     writer = Writer(database, asyncio.get_running_loop().call_soon_threadsafe)
     writer.start()
     keyring, clock, twilio = Keyring("k" * 40), Clock(), Twilio()

@@ -123,7 +123,7 @@ def _take_over(document: dict[str, Any], body: Mapping[str, Any]) -> None:
 
 def _check(document: dict[str, Any], given_inputs: Any, stored: Mapping[str, Any]) -> Draft:
     """Check the schema with its inputs, and the rest, after `_take_over` checked each field by itself."""
-    schema = document["inputs_schema"] = check_schema(document["inputs_schema"])
+    schema = document["inputs_schema"]
     given_inputs = _with_language(schema, _with_timeout_as_text(document, given_inputs))
     checked = check_inputs(schema, given_inputs, stored)
     document["inputs"] = checked.inputs
@@ -147,7 +147,7 @@ def _with_recipient(document: Mapping[str, Any], given: Any) -> Any:
     """Give a new destination without a recipient the default one, also where its own schema has no default."""
     if document["template_id"] != templates.TWILIO or not isinstance(given, Mapping | None):
         return given
-    known = {item.get("key") for item in document["inputs_schema"] if isinstance(item, Mapping)}
+    known = {item["key"] for item in document["inputs_schema"]}
     for key in ("phoneNumber", "to_number"):
         entry = (given or {}).get(key)
         if key in known and (not entry or (isinstance(entry, Mapping) and entry.get("value") in (None, ""))):
@@ -279,7 +279,7 @@ _FIELDS: Final[Mapping[str, Callable[[str, Any], Any]]] = {
     "deleted": _boolean,
     "hog": _code,
     "icon_url": _string(10_000),
-    "inputs_schema": lambda _key, value: value,
+    "inputs_schema": lambda _key, value: check_schema(value),
     "filters": _object,
     "masking": _object_or_none,
     "mappings": _mappings,
