@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import pytest
 from sqlalchemy import Connection, event
 
-from smspipe.db import Database, open_database
+from smspipe.db import Database, migrate, open_database
 from smspipe.db.engine import begin_write
 from smspipe.model.event import Event
 from smspipe.model.ids import EventUuid
@@ -39,7 +39,7 @@ def an_event(
 def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     """Open a database with its tables made, once for all: a test leaves nothing behind in it."""
     opened = open_database(f"sqlite:///{tmp_path_factory.mktemp('persons')}/smspipe.db")
-    opened.create()
+    migrate(opened)
     yield opened
     opened.close()
 

@@ -22,6 +22,7 @@ from sqlalchemy import (
     case,
     func,
     insert,
+    literal,
     literal_column,
     null,
     or_,
@@ -277,7 +278,10 @@ def redrive(connection: Connection, ids: Sequence[DeliveryId], now: datetime, ex
             error_code=None,
             error_message=None,
             not_before=now,
-            expires_at=case((deliveries.c.expires_at > expires_at, deliveries.c.expires_at), else_=expires_at),
+            expires_at=case(
+                (deliveries.c.expires_at > expires_at, deliveries.c.expires_at),
+                else_=literal(expires_at, deliveries.c.expires_at.type),
+            ),
             settled_at=None,
         )
     )

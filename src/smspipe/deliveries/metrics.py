@@ -21,6 +21,7 @@ KINDS: Mapping[str, str] = {
     "rate_limited": "failure",
     "dropped": "failure",
     "disabled_temporarily": "failure",
+    "unconfirmed": "other",
 }
 """Name → kind."""
 

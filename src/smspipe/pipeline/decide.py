@@ -24,6 +24,7 @@ from smspipe.model.person import Person
 from smspipe.model.phone import mask
 from smspipe.pipeline.prepare import Prepared, PreparedRoute
 from smspipe.rendering import (
+    CompiledText,
     Recipient,
     TemplateError,
     check_body,
@@ -83,7 +84,7 @@ def decide(
         groups,
         project=prepared.project,
         source=prepared.source,
-        inputs=prepared.destination.inputs,
+        inputs={},
         roots=prepared.roots,
     )
     return [_Walk(event, prepared, route, values, now).decide(known) for route in routes]
@@ -134,6 +135,7 @@ class _Walk:
 
     def _render(self) -> Message | Refusal:
         try:
+            self._render_inputs()
             body = self.prepared.body.text(self.values, self.now)
             recipient_value = self.route.to(self.values, self.now)
             sender = check_sender(self.prepared.sender(self.values, self.now))
@@ -159,6 +161,15 @@ class _Walk:
         )
         return text
 
+    def _render_inputs(self) -> None:
+        """Render the inputs that templates may name, in an order in which each finds those that it names itself."""
+        if not self.prepared.inputs:
+            return
+        rendered: dict[str, Any] = {}
+        self.values["inputs"] = rendered
+        for key, value in self.prepared.inputs.items():
+            rendered[key] = value(self.values, self.now) if isinstance(value, CompiledText) else value
+
     def _note_recipient(self, recipient: Recipient) -> None:
         self.to = recipient.number
         saw = mask(recipient.number)
@@ -168,8 +179,7 @@ class _Walk:
 
     def _cooldown_key(self) -> str | None:
         assert self.prepared.cooldown_key is not None  # noqa: S101 (only asked where there is a cooldown)
-        values: Mapping[str, Any] = {**self.values, "recipient": self.to, "inputs": self.prepared.destination.inputs}
-        return self.prepared.cooldown_key.text(values, self.now)
+        return self.prepared.cooldown_key.text({**self.values, "recipient": self.to}, self.now)
 
     def _fail(self, name: str, reason: Reason, saw: str) -> Decision:
         return self._refuse(Refusal(reason=reason, saw=saw), name=name)

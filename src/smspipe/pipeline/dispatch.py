@@ -22,7 +22,7 @@ from smspipe.deliveries import ledger
 from smspipe.deliveries.ledger import Settlement
 from smspipe.deliveries.retry import next_try
 from smspipe.deliveries.states import Move, target
-from smspipe.model.delivery import Delivery
+from smspipe.model.delivery import Delivery, Status
 from smspipe.model.errors import Temporary
 from smspipe.model.ids import DeliveryId, DestinationId
 from smspipe.model.message import Encoding, Message
@@ -30,7 +30,7 @@ from smspipe.model.outcome import Reason
 from smspipe.model.phone import E164
 from smspipe.pipeline.prepare import Plan, Prepared
 from smspipe.sending import Accepted, AccountFault, Answer, Client, Later, OptedOut, Refused, Unconfirmed, build_request
-from smspipe.telemetry import count, count_outcome, gauge, reached
+from smspipe.telemetry import count, gauge, reached
 
 log = structlog.get_logger("smspipe.dispatch")
 
@@ -66,6 +66,7 @@ class Dispatch:
         clock: Callable[[], datetime],
         plan: Callable[[], Plan],
         paused: Callable[[DestinationId], None],
+        settled: Callable[[DestinationId, Status, Reason | None], None],
         slots: int = 64,
     ) -> None:
         """
@@ -77,6 +78,7 @@ class Dispatch:
             clock: what time it is.
             plan: the destinations as they are now.
             paused: told when a destination was paused because of its account.
+            settled: told of every delivery that an answer moved, retries aside.
             slots: how many deliveries may be SENDING at once.
         """
         self._client = client
@@ -84,6 +86,7 @@ class Dispatch:
         self._clock = clock
         self._plan = plan
         self._paused = paused
+        self._settled = settled
         self._free = slots
         self._answers: deque[Settlement] = deque()
         self._remembered: dict[DeliveryId, Delivery] = {}
@@ -269,7 +272,7 @@ class Dispatch:
         delivery = each.delivery
         status = target(each.move)
         if each.move is not Move.RETRY:
-            count_outcome(delivery.destination_id, status.value, each.reason or "")
+            self._settled(delivery.destination_id, status, each.reason)
             if each.move is Move.HOLD and each.reason is Reason.CREDENTIALS:
                 self._paused(delivery.destination_id)
         elif each.not_before is not None:

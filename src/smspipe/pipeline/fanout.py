@@ -189,10 +189,12 @@ METRIC_OF: Mapping[tuple[str, str], str] = {
     ("suppressed", Reason.COOLDOWN): "masked",
     ("pending", ""): "triggered",
     ("held", Reason.CREDENTIALS): "disabled_temporarily",
+    ("held", Reason.PAUSED): "disabled_temporarily",
+    ("unconfirmed", Reason.UNCONFIRMED): "unconfirmed",
     ("accepted", ""): "succeeded",
     ("failed", ""): "failed",
 }
-"""How an outcome is called in PostHog's metrics; what is not here counts as `dropped`."""
+"""How an outcome is called in PostHog's metrics (`unconfirmed` is ours); what is not here counts as `dropped`."""
 
 
 def metric_of(outcome: str, reason: str) -> str:

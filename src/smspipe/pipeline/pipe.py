@@ -20,10 +20,12 @@ from smspipe.capture import events_of
 from smspipe.db import Database, Writer
 from smspipe.deliveries import ledger, metrics
 from smspipe.destinations import Keyring
+from smspipe.model.delivery import Status
 from smspipe.model.destination import Destination
 from smspipe.model.errors import Fault, Temporary
 from smspipe.model.event import Event, Payload
 from smspipe.model.ids import DestinationId
+from smspipe.model.outcome import Reason
 from smspipe.pipeline import fanout
 from smspipe.pipeline.accept import Accept, Then
 from smspipe.pipeline.dispatch import Dispatch
@@ -100,6 +102,7 @@ class Pipe:
             clock=clock,
             plan=lambda: self.plan,
             paused=lambda _: self.changed(),
+            settled=self._settled,
             slots=limits.slots,
         )
 
@@ -240,12 +243,19 @@ class Pipe:
         self._cannot_write = False
         self.dispatch.take(done.sending, reserved, done.waiting)
         for (destination, outcome, reason), n in done.outcomes.items():
-            if outcome != "pending":
-                count_outcome(destination, outcome, reason, n)
-            self._metrics[destination, metric_of(outcome, reason)] += n
-        if self._metrics and self._flush is None and not self._ending:
-            self._flush = asyncio.get_running_loop().call_later(1.0, self._flush_metrics)
+            self._count(destination, outcome, reason, n)
         self._fan_out()
+
+    def _settled(self, destination: DestinationId, status: Status, reason: Reason | None) -> None:
+        self._count(destination, status.value, reason or "", 1)
+
+    def _count(self, destination: DestinationId, outcome: str, reason: str, n: int) -> None:
+        """Count what became of `n` events; a pending delivery will count once more when it ends."""
+        if outcome != "pending":
+            count_outcome(destination, outcome, reason, n)
+        self._metrics[destination, metric_of(outcome, reason)] += n
+        if self._flush is None and not self._ending:
+            self._flush = asyncio.get_running_loop().call_later(1.0, self._flush_metrics)
 
     def _undone(self, error: BaseException | None) -> None:
         """

@@ -49,6 +49,8 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     default_country: str | None
     roots: frozenset[str]
     """The globals that its templates name."""
+    inputs: Mapping[str, CompiledText | Any]
+    """The inputs, where a template names `inputs`: each behind those that it names itself. Else empty."""
 
     def routes_for(
         self, event: Event, person: Person | None, groups: Sequence[Group], now: datetime
@@ -80,6 +82,13 @@ def prepare(destination: Destination, site: Site) -> Prepared:
     if cooldown is not None:
         texts.append(cooldown.key)
     compiled = {text: compile_text(text) for text in texts}
+    inputs: dict[str, Any] = {}
+    roots = frozenset[str]().union(*(text.roots for text in compiled.values()))
+    if "inputs" in roots:
+        inputs = {
+            key: compile_text(value) if isinstance(value, Text) else value for key, value in destination.inputs.items()
+        }
+        roots = roots.union(*(text.roots for text in inputs.values() if isinstance(text, CompiledText)))
     return Prepared(
         destination=destination,
         matcher=compile_filter(destination.filter, actions=site.actions, test_accounts=site.test_accounts),
@@ -96,7 +105,8 @@ def prepare(destination: Destination, site: Site) -> Prepared:
             "url": f"{site.project['url']}/pipeline/destinations/hog-{destination.id}/configuration/",
         },
         default_country=destination.default_country or site.default_country,
-        roots=frozenset().union(*(text.roots for text in compiled.values())) & ROOTS,
+        roots=roots & ROOTS,
+        inputs=inputs,
     )
 
 

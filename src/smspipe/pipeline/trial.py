@@ -2,7 +2,7 @@
 Trial: one event through one destination, saved or not, for the test panel and `smspipe test`.
 
 The decision is the real one, made by `decide`. Only what the ledger knows is left out, so that the same event can be
-tried again and again: no cooldown, no duplicate. Nothing is sent unless it is asked for.
+tried again and again, years later too: no cooldown, no duplicate, no age. Nothing is sent unless it is asked for.
 """
 
 from collections.abc import Mapping, Sequence
@@ -63,6 +63,7 @@ class _Untouched:
         return Window(ends_at=_FAR)
 
 
+_ANY_AGE = timedelta(days=36_500)
 _FAR = datetime.max.replace(tzinfo=UTC)
 
 
@@ -133,6 +134,9 @@ async def run(prepared: Prepared, sample: Sample, now: datetime, *, client: Clie
         now: the time of the decision.
         client: who sends for real; None to send nothing.
     """
+    prepared = msgspec.structs.replace(
+        prepared, destination=msgspec.structs.replace(prepared.destination, max_age=_ANY_AGE)
+    )
     decisions = decide(sample.event, sample.person, sample.groups, prepared, _Untouched(), now)
     if not decisions:
         return Trial(attempts=(), mismatch=_why_not(prepared, sample, now))
