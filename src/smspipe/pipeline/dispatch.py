@@ -257,15 +257,16 @@ class Dispatch:
             self._tell(each)
         gauge("smspipe_sending", self._under_way)
         self._free += job.asked - len(job.claimed)
-        for delivery in job.claimed:
-            self._remembered.pop(delivery.id, None)
-            self._begin(delivery)
+        # Before any of them begins: one that is held at once asks for the next trip, which must see the right count.
         if job.asked and len(job.claimed) < job.asked:
             # That was all there was; what has been added to the count since then came later.
             self._backlog -= job.backlog
             self._wake_at(job.next_due)
         else:
             self._backlog = max(self._backlog - len(job.claimed), 0)
+        for delivery in job.claimed:
+            self._remembered.pop(delivery.id, None)
+            self._begin(delivery)
         self._submit()
 
     def _tell(self, each: Settlement) -> None:
