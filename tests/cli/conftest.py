@@ -32,6 +32,21 @@ def smspipe(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
     return run
 
 
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Service]]:
+    """Start services of one's own in the folder `data`; what still runs at the end is ended."""
+    started = []
+
+    def begin(*words: str, **more: str) -> Service:
+        started.append(Service(tmp_path / "data", *words, **more))
+        return started[-1]
+
+    yield begin
+    for each in started:
+        if each.process.poll() is None:
+            each.stop()
+
+
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A service for all tests of a module; each makes its own destinations."""

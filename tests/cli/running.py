@@ -55,7 +55,7 @@ class Service:
             if line.startswith("Stop it"):
                 break
         else:
-            raise AssertionError(self.process.communicate()[1])
+            raise AssertionError(self.process.communicate()[1])  # it ended instead
         self.address = self.said[0].split()[-1]
         self.token = next(line.split()[-1] for line in self.said if "Project token" in line)
 
@@ -70,6 +70,11 @@ class Service:
         """Read an address that needs no key."""
         with urllib.request.urlopen(self.address + path) as answer:
             return str(answer.read().decode())
+
+    def fault(self, rules: list[dict[str, Any]]) -> None:
+        """Order faults from the sandbox."""
+        with urllib.request.urlopen(f"{self.address}/sandbox/faults", json.dumps(rules).encode()) as answer:
+            assert answer.status == 200
 
     def until(self, holds: Callable[[], bool]) -> None:
         """Wait until something holds."""
