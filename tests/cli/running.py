@@ -71,6 +71,15 @@ class Service:
         with urllib.request.urlopen(self.address + path) as answer:
             return str(answer.read().decode())
 
+    def api(self, method: str, path: str, body: Any = None) -> Any:
+        """Ask the API."""
+        key = (self.folder / "keys.toml").read_text().split('api_key = "')[1].split('"')[0]
+        headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.address + path, data, headers, method=method)
+        with urllib.request.urlopen(request) as answer:
+            return json.load(answer)
+
     def fault(self, rules: list[dict[str, Any]]) -> None:
         """Order faults from the sandbox."""
         with urllib.request.urlopen(f"{self.address}/sandbox/faults", json.dumps(rules).encode()) as answer:

@@ -155,7 +155,13 @@ def open_client(data: Path | None, url: str | None) -> Iterator[Client]:
         Invalid: there is no installation in the folder, or no key for it.
         Fault: the service does not answer.
     """
-    found = config.find(given={"data": None if data is None else str(data)})
+    with connect(config.find(given={"data": None if data is None else str(data)}), url) as client:
+        yield client
+
+
+@contextmanager
+def connect(found: Mapping[str, config.Found], url: str | None) -> Iterator[Client]:
+    """Speak to the service of some settings; as `open_client`."""
     if url is not None:
         yield Client(_remote(url), config.find_api_key(found).reveal(), url.rstrip("/"))
         return

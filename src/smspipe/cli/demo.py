@@ -22,7 +22,7 @@ import typer
 
 from smspipe import config
 from smspipe.cli import documents, output
-from smspipe.cli.client import PROJECT, Client, NotFound, open_client, running_at, segment
+from smspipe.cli.client import PROJECT, Client, NotFound, connect, running_at, segment
 from smspipe.cli.options import example
 from smspipe.cli.story import Scene, destinations, scenes
 from smspipe.model.errors import Fault
@@ -71,7 +71,7 @@ def demo(
             folder.mkdir(parents=True, exist_ok=True)
         with output.waiting("Starting the service"):
             service = stack.enter_context(_service(folder, port))
-            client = stack.enter_context(open_client(folder, None))
+            client = stack.enter_context(connect(_settings(folder), None))
         failed = _tell(client, folder)
         if once or failed:
             return 1 if failed else 0
@@ -79,6 +79,11 @@ def demo(
         with contextlib.suppress(KeyboardInterrupt):
             return service.wait()
     return 0
+
+
+def _settings(folder: Path) -> dict[str, config.Found]:
+    """Find the settings as the service in `folder` does: none but the folder's own."""
+    return config.find({}, {"data": str(folder)}, folder)
 
 
 def _need_sdk() -> None:
@@ -172,7 +177,7 @@ class _Teller:
         from posthog import Posthog
 
         assert client.address is not None  # noqa: S101 (the service was just started)
-        token = config.load(config.find({}, {"data": str(folder)}, folder), make_keys=False).project_token
+        token = config.load(_settings(folder), make_keys=False).project_token
         self.client = client
         self.errors: list[str] = []
         self.posthog = Posthog(token, host=client.address, on_error=lambda error, _: self.errors.append(str(error)))
@@ -301,8 +306,8 @@ def _nearness(verdict: dict[str, Any]) -> int:
 
 
 def _why(delivery: dict[str, Any]) -> str:
-    last = delivery["steps"][-1]["saw"] if delivery["steps"] else ""
-    return str(delivery["error_message"] or last)
+    last = delivery["steps"][-1].get("saw") if delivery["steps"] else ""
+    return str(delivery["error_message"] or last or "")
 
 
 def _size(text: dict[str, Any]) -> str:
@@ -317,7 +322,7 @@ def _backlog(metrics: str) -> float:
 
 
 def _print_ways_on(client: Client, folder: Path) -> None:
-    key = config.find_api_key(config.find({}, {"data": str(folder)}, folder)).reveal()
+    key = config.find_api_key(_settings(folder)).reveal()
     output.print_line()
     output.print_line("It keeps running until Ctrl-C. Ask it something in another terminal:")
     output.print_line(f"  smspipe explain --to +12025550143 --data {folder}")

@@ -187,7 +187,7 @@ def _inputs(given: Mapping[str, Any], current: Document) -> Iterator[Difference]
         value = entry.get("value") if isinstance(entry, dict) else None
         if schema.get(key, {}).get("secret") or now.get(key, {}).get("secret"):
             if value not in (None, "", "********"):
-                yield path, "(secret)", "(secret, replaced)"
+                yield path, "(secret)", "(secret, as the file has it)"
             continue
         if entry is None:
             value = schema.get(key, {}).get("default")
