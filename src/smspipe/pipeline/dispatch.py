@@ -28,7 +28,7 @@ from smspipe.model.ids import DeliveryId, DestinationId
 from smspipe.model.message import Encoding, Message
 from smspipe.model.outcome import Reason
 from smspipe.model.phone import E164
-from smspipe.pipeline.prepare import Plan, Prepared
+from smspipe.pipeline.prepare import Plan, Prepared, obstacle
 from smspipe.sending import Accepted, AccountFault, Answer, Client, Later, OptedOut, Refused, Unconfirmed, build_request
 from smspipe.telemetry import count, gauge, reached
 
@@ -147,14 +147,16 @@ class Dispatch:
         now = self._clock()
         prepared = self._plan().destinations.get(delivery.destination_id)
         settlement = _check(delivery, prepared, now)
-        if settlement is not None or prepared is None or prepared.destination.account is None:
-            self._settle(settlement or _hold(delivery, now))
+        account = None if prepared is None else prepared.destination.account
+        if settlement is not None or account is None:
+            assert settlement is not None  # noqa: S101 (_check holds back what has no account)
+            self._settle(settlement)
             return
         reached("dispatch.before_request")
         count("smspipe_attempts_total")
         self._under_way += 1
         self._idle.clear()
-        request = build_request(_message(delivery), prepared.destination.account, attempt=delivery.attempts)
+        request = build_request(_message(delivery), account, attempt=delivery.attempts)
         self._client.post(request, lambda answer: self._answered(delivery, answer))
         reached("dispatch.during_request")
 
@@ -316,8 +318,8 @@ def _check(delivery: Delivery, prepared: Prepared | None, now: datetime) -> Sett
             reason=Reason.PAUSED,
             error_message="The destination is switched off or deleted.",
         )
-    if prepared.destination.paused is not None:
-        return _hold(delivery, now, prepared.destination.paused)
+    if why := obstacle(prepared.destination):
+        return Settlement(delivery=delivery, move=Move.HOLD, at=now, reason=Reason.CREDENTIALS, error_message=why)
     if delivery.expires_at is not None and now > delivery.expires_at:
         return Settlement(
             delivery=delivery,
@@ -327,12 +329,6 @@ def _check(delivery: Delivery, prepared: Prepared | None, now: datetime) -> Sett
             error_message="The text was not sent in time; it is no longer news.",
         )
     return None
-
-
-def _hold(
-    delivery: Delivery, now: datetime, why: str = "The destination has no Twilio account to send with."
-) -> Settlement:
-    return Settlement(delivery=delivery, move=Move.HOLD, at=now, reason=Reason.CREDENTIALS, error_message=why)
 
 
 def _message(delivery: Delivery) -> Message:

@@ -23,7 +23,7 @@ from smspipe.model.event import Event
 from smspipe.model.ids import DeliveryId, DestinationId, EventUuid, uuid7
 from smspipe.model.outcome import Reason
 from smspipe.pipeline.decide import Decision, decide
-from smspipe.pipeline.prepare import Plan, Prepared
+from smspipe.pipeline.prepare import Plan, Prepared, obstacle
 from smspipe.telemetry import reached
 
 READER = "fanout"
@@ -149,10 +149,10 @@ def _open(
     key = cooldowns.hash_key(decision.cooldown_key) if decision.cooldown_key else None
     if key is not None and (text is not None or decision.reason is Reason.COOLDOWN):
         desk.book.enter(destination.id, key, id_ if text is not None else None)
-    status, reason = Status.SUPPRESSED, decision.reason
+    status, reason, why = Status.SUPPRESSED, decision.reason, None
     if text is not None:
         status = Status.SENDING if free else Status.PENDING
-        if destination.paused is not None:
+        if why := obstacle(destination):
             status, reason = Status.HELD, Reason.CREDENTIALS
     return Delivery(
         id=id_,
@@ -171,6 +171,7 @@ def _open(
         segments=None if text is None else text.segments,
         encoding=None if text is None else text.encoding.value,
         attempts=1 if status is Status.SENDING else 0,
+        error_message=why,
         not_before=now if text is not None else decision.until,
         expires_at=None if text is None else event.timestamp + destination.max_age,
         sent_at=now if status is Status.SENDING else None,

@@ -30,7 +30,7 @@ from smspipe.pipeline import fanout
 from smspipe.pipeline.accept import Accept, Then
 from smspipe.pipeline.dispatch import Dispatch
 from smspipe.pipeline.fanout import Done, Entry, metric_of
-from smspipe.pipeline.prepare import Plan, Site, prepare_all
+from smspipe.pipeline.prepare import Plan, Site, obstacle, prepare_all
 from smspipe.sending import Client
 from smspipe.telemetry import count, count_outcome, gauge
 
@@ -177,7 +177,7 @@ class Pipe:
         loaded = [each for each in destinations.load_all(connection, self._keyring) if each.enabled]
         freed = 0
         for destination in ledger.holding(connection):
-            if any(each.id == destination and each.paused is None for each in loaded):
+            if any(each.id == destination and obstacle(each) is None for each in loaded):
                 freed += ledger.release(connection, destination, self._clock())
         return loaded, freed
 

@@ -110,6 +110,13 @@ def prepare(destination: Destination, site: Site) -> Prepared:
     )
 
 
+def obstacle(destination: Destination) -> str | None:
+    """Say in a sentence why nothing can be sent for a destination until somebody mends it; None when it can."""
+    if destination.paused is not None:
+        return destination.paused
+    return "The destination has no Twilio account to send with." if destination.account is None else None
+
+
 class Plan:
     """All destinations that are switched on, by the names of the events that they listen to."""
 
@@ -140,4 +147,4 @@ def prepare_all(destinations: Iterable[Destination], site: Site, broken: Callabl
     return Plan(prepared)
 
 
-__all__ = ["Plan", "Prepared", "PreparedRoute", "Site", "Text", "prepare", "prepare_all"]
+__all__ = ["Plan", "Prepared", "PreparedRoute", "Site", "Text", "obstacle", "prepare", "prepare_all"]
