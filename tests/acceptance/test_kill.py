@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from smspipe.telemetry import STEPS
-from tests.acceptance.service import twilio_destination
+from tests.acceptance.service import eventually, twilio_destination
 from tests.pipeline.town import Sender, Twin, batch, number, post_batches, twin_in
 
 KILLS = int(os.environ.get("SMSPIPE_TEST_KILLS", "3"))
@@ -131,6 +131,31 @@ def test_a_kill_at_any_step_loses_no_event_and_doubles_no_text(
     check_no_text_is_doubled(service, twin)
     check_cooldown_places(service, ids["cool"])
     check_the_log(service)
+    assert service.stop() == 0
+
+
+def test_a_kill_between_request_and_answer_leaves_the_text_in_doubt(
+    tmp_path: Path, twin: Twin, destinations: tuple[Path, dict[str, str]]
+) -> None:
+    """Twilio has taken the texts and not answered yet: whoever looks later sees that they may have been sent."""
+    twin.ask("POST", "/reset")
+    prepared, ids = destinations
+    shutil.copytree(prepared, tmp_path / "data")
+    service, crowd = Sender(tmp_path / "data", twin), Crowd(random.Random(0))
+    service.start()
+    twin.break_({"fault": "latency_after", "seconds": 20})
+    crowd.press(service)
+    eventually(lambda: len(twin.requests()) > 10, what="requests at the sandbox")
+    service.kill()
+    left = {record["to"] for record in twin.requests()}
+    twin.mend()
+
+    service.start()
+    service.wait_until_idle()
+    check_every_event_has_its_outcome(service, crowd, ids)
+    check_no_text_is_doubled(service, twin)
+    check_cooldown_places(service, ids["cool"])
+    assert left <= {row["to"] for row in service.deliveries(status="unconfirmed", reason="unconfirmed")}
     assert service.stop() == 0
 
 
