@@ -6,11 +6,13 @@ Everything that is not decided by bytes alone (the clock, the project's token, t
 
 import hmac
 import os
+import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
 import msgspec
+import structlog
 
 from smspipe import capture
 from smspipe.capture import BODY_LIMITS, CaptureRequest, Refused, door_of
@@ -18,10 +20,14 @@ from smspipe.model.destination import Secret
 from smspipe.model.event import Door, Event, Payload
 from smspipe.telemetry import count
 
+log = structlog.get_logger("smspipe.web")
+
 Answer = tuple[int, Iterable[tuple[bytes, bytes]], bytes]
 """Status, headers without the length, body."""
 
 _EXTRA_LIMIT = 2 * 2**20
+_MOST_HELD_BYTES = 128 * 2**20
+"""Of all bodies together that have not come in whole: room for six of the largest."""
 _EXTRAS = (b"/flags", b"/decide", b"/array/", b"/i/", b"/s/", b"/api/surveys", b"/api/web_experiments",
            b"/api/product_tours")  # fmt: skip
 """Beginnings of the paths, besides the doors, that SDKs ask at."""
@@ -67,6 +73,9 @@ class CaptureDoor:
         self._token = token
         self._hook_keys = [key.reveal().encode() for key in hook_keys]
         self._limits: dict[bytes, int] = {}
+        self.held_bytes = 0
+        """What bodies hold that have not come in whole; the protocol counts it."""
+        self.most_held_bytes = _MOST_HELD_BYTES
 
     def limit_of(self, path: bytes) -> int | None:
         """Give the most bytes that a body at `path` may have; None when the path is none of ours."""
@@ -89,6 +98,11 @@ class CaptureDoor:
             as_json=door is Door.V1,
         )
         return self._refuse(incoming, refused)
+
+    def too_busy(self, incoming: Incoming) -> Answer:
+        """Answer a request for whose body there is no room just now."""
+        count("smspipe_requests_deferred_total")
+        return self._refuse(incoming, capture.overloaded(door_of(incoming.path) or Door.CAPTURE))
 
     def enter(self, incoming: Incoming, body: bytes, later: Callable[[Answer], None]) -> Answer | None:
         """
@@ -113,6 +127,9 @@ class CaptureDoor:
         except Refused as refused:
             count("smspipe_requests_refused_total")
             return self._refuse(incoming, refused)
+        except Exception as error:  # noqa: BLE001 (a fault of ours is told and answered, not taken for a broken request)
+            _tell(error, door)
+            return 500, _TEXT, b"a server error occurred"
         if not accepted.events:
             return self._answer(incoming, capture.success(accepted))
 
@@ -174,4 +191,13 @@ class CaptureDoor:
         return answer.status, headers, answer.body
 
 
+def _tell(error: Exception, door: Door) -> None:
+    """Log where a fault of ours is. Its own words are left out: they may hold what was sent."""
+    count("smspipe_faults_total")
+    frames = traceback.extract_tb(error.__traceback__)[-3:]
+    where = [f"{frame.filename}:{frame.lineno}" for frame in frames]
+    log.error("capture_failed", door=door.value, kind=type(error).__name__, where=where)
+
+
 _JSON = ((b"content-type", b"application/json"),)
+_TEXT = ((b"content-type", b"text/plain; charset=utf-8"),)

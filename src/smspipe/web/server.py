@@ -12,7 +12,7 @@ import uvicorn
 
 from smspipe.model.errors import Invalid
 from smspipe.web.capture import CaptureDoor
-from smspipe.web.protocol import protocol_with
+from smspipe.web.protocol import PATIENCE_SECONDS, protocol_with
 
 
 class Server(uvicorn.Server):
@@ -70,7 +70,9 @@ def bind(host: str, port: int) -> socket.socket:
     return bound
 
 
-def make_server(app: Any, door: CaptureDoor, *, listening: Callable[[], None]) -> Server:
+def make_server(
+    app: Any, door: CaptureDoor, *, listening: Callable[[], None], patience_seconds: float = PATIENCE_SECONDS
+) -> Server:
     """
     Prepare a server; `await server.serve(sockets=[bind(…)])` runs it until SIGTERM or SIGINT.
 
@@ -78,10 +80,11 @@ def make_server(app: Any, door: CaptureDoor, *, listening: Callable[[], None]) -
         app: the ASGI application for everything that is not capture.
         door: the capture door.
         listening: told once requests are taken.
+        patience_seconds: how long a request may take to come in whole.
     """
     config = uvicorn.Config(
         app,
-        http=protocol_with(door),
+        http=protocol_with(door, patience_seconds),
         ws="none",
         lifespan="off",
         log_config=None,
