@@ -2,12 +2,16 @@
 
 import ast
 import json
+import re
+import shlex
 import subprocess
 import tomllib
 from typing import Any
 
 import pytest
+import typer.main
 
+from smspipe.cli.main import make_group
 from smspipe.destinations import meaning
 from smspipe.destinations.document import create_document
 from smspipe.matching import compile_filter, read_filter
@@ -16,7 +20,8 @@ from smspipe.model.filter import Mode
 from smspipe.model.ids import DestinationId
 from smspipe.pipeline.prepare import Site, prepare
 from smspipe.rendering import compile_text
-from tests.docs.pages import PAGES, Example, examples, examples_of
+from tests.docs.pages import PAGES, ROOT, Example, examples, examples_of
+from tests.support.npm import NODE
 
 ACCOUNT = Account(sid="AC1", username="AC1", password=Secret("of the examples"))
 SITE = Site(project={"id": 1, "name": "Example", "url": "http://127.0.0.1:8000/project/1"})
@@ -87,6 +92,44 @@ def test_python_is_python(example: Example) -> None:
 def test_shell_is_shell(example: Example) -> None:
     checked = subprocess.run(["bash", "-n"], input=example.text, text=True, capture_output=True, check=False)
     assert (checked.returncode, checked.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("example", examples("js"), ids=lambda each: each.name)
+def test_javascript_is_javascript(example: Example) -> None:
+    checked = subprocess.run(
+        [NODE, "--check", "--input-type=module", "-"], input=example.text, text=True, capture_output=True, check=False
+    )
+    assert (checked.returncode, checked.stderr) == (0, "")
+
+
+def commands() -> list[Any]:
+    """Find every call of smspipe in the shell examples, as its words."""
+    found: list[Any] = []
+    for each in SHELL:
+        # what a heredoc feeds in is no shell
+        text = re.sub(r"<<'?EOF'?\n.*?\nEOF$", "", each.text, flags=re.MULTILINE | re.DOTALL).replace("\\\n", " ")
+        calls = re.findall(r"^(?:[A-Z_]+=\S+ )*smspipe (.+)$", text, re.MULTILINE)
+        found += [pytest.param(shlex.split(call), id=f"{each.name} {call}") for call in calls]
+    return found
+
+
+@pytest.mark.parametrize("words", commands())
+def test_an_example_command_is_understood(words: list[str]) -> None:
+    command = typer.main.get_command(make_group())
+    context = command.make_context("smspipe", words, resilient_parsing=False)
+    while hasattr(command, "commands"):
+        name, *words = [*context._protected_args, *context.args]
+        command = command.commands[name]
+        context = command.make_context(name, words, parent=context)
+
+
+def test_every_make_target_that_a_page_names_is_one() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    named = {
+        name for page in PAGES for name in re.findall(r"(?:^|`)make ([a-z]+)", page.read_text("utf-8"), re.MULTILINE)
+    }
+    assert named
+    assert named <= targets
 
 
 @pytest.mark.parametrize("document", destinations())
