@@ -171,7 +171,7 @@ def next_due(connection: Connection) -> datetime | None:
 
 @cache
 def _moving(move: Move) -> Update:
-    """Build the one statement for `move`; `not_before` and `sid` stay as they are where there is nothing new."""
+    """Build the one statement for `move`; `sid` stays as it is where there is nothing new."""
     return (
         update(deliveries)
         .where(deliveries.c.id == bindparam("of"), or_(*(deliveries.c.status == source for source in sources(move))))
@@ -213,15 +213,24 @@ def settle(connection: Connection, settlements: Sequence[Settlement]) -> int:
         )
     for move, rows in by_move.items():
         made += connection.execute(_moving(move), rows).rowcount
+    _give_back(connection, [each.delivery for each in settlements if each.move is Move.FAIL])
+    return made
+
+
+def _give_back(connection: Connection, failed: Iterable[Delivery]) -> None:
+    """Give the cooldown places of these back, but for those that someone else has moved elsewhere first."""
+    holders = {each.id: each for each in failed if each.cooldown_key is not None}
+    if not holders:
+        return
+    gone = select(deliveries.c.id).where(deliveries.c.id.in_(list(holders)), deliveries.c.status == Status.FAILED)
     give_back(
         connection,
         [
-            (each.delivery.destination_id, each.delivery.cooldown_key, each.delivery.id)
-            for each in settlements
-            if each.move is Move.FAIL and each.delivery.cooldown_key is not None
+            (each.destination_id, each.cooldown_key, each.id)
+            for id_ in connection.scalars(gone)
+            if (each := holders[id_]).cooldown_key is not None
         ],
     )
-    return made
 
 
 def lose_sending(connection: Connection, now: datetime) -> int:
