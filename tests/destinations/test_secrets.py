@@ -17,7 +17,9 @@ def test_what_is_encrypted_is_given_back(secrets: dict[str, object]) -> None:
 
 
 @pytest.mark.parametrize(
-    "key", [generate_key(), "0123456789abcdef" * 4, "a long sentence that nobody else would ever think of"]
+    "key",
+    [generate_key(), "0123456789abcdef" * 4, "a long sentence that nobody else would ever think of"],
+    ids=["generated", "hexadecimal", "a sentence"],
 )
 def test_a_key_is_a_generated_one_or_any_long_text(key: str) -> None:
     assert Keyring(key).decrypt(Keyring(f" {key} ,").encrypt({"a": 1})) == {"a": 1}

@@ -138,7 +138,9 @@ class _Walk:
             self._render_inputs()
             body = self.prepared.body.text(self.values, self.now)
             recipient_value = self.route.to(self.values, self.now)
-            sender = check_sender(self.prepared.sender(self.values, self.now))
+            sender = self.prepared.sender
+            if not isinstance(sender, str):
+                sender = check_sender(sender(self.values, self.now))
         except TemplateError as error:
             return Refusal(reason=Reason.TEMPLATE_ERROR, saw=str(error))
         except Invalid as error:

@@ -7,12 +7,13 @@ from typing import Any
 import msgspec
 
 from smspipe.matching import Matcher, compile_filter
+from smspipe.model.clock import EPOCH
 from smspipe.model.destination import Destination, Route, Text
 from smspipe.model.errors import Fault, Invalid
 from smspipe.model.event import Event, Group
 from smspipe.model.filter import Action, PropertyGroup
 from smspipe.model.person import Person
-from smspipe.rendering import CompiledText, compile_text
+from smspipe.rendering import CompiledText, check_sender, compile_text
 
 ROOTS = frozenset({"event", "person", "groups", "project", "source", "inputs"})
 
@@ -40,7 +41,8 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
 
     destination: Destination
     matcher: Matcher
-    sender: CompiledText
+    sender: CompiledText | str
+    """As it was checked, when it is the same for every event."""
     body: CompiledText
     routes: tuple[PreparedRoute, ...]
     cooldown_key: CompiledText | None
@@ -89,10 +91,13 @@ def prepare(destination: Destination, site: Site) -> Prepared:
             key: compile_text(value) if isinstance(value, Text) else value for key, value in destination.inputs.items()
         }
         roots = roots.union(*(text.roots for text in inputs.values() if isinstance(text, CompiledText)))
+    sender: CompiledText | str = compiled[destination.sender]
+    if isinstance(sender, CompiledText) and sender.constant:
+        sender = check_sender(sender({}, EPOCH), field=destination.sender.field)
     return Prepared(
         destination=destination,
         matcher=compile_filter(destination.filter, actions=site.actions, test_accounts=site.test_accounts),
-        sender=compiled[destination.sender],
+        sender=sender,
         body=compiled[destination.body],
         routes=tuple(
             PreparedRoute(index=index, route=route, to=compiled[route.to])
