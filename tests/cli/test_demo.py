@@ -113,3 +113,19 @@ def test_a_service_that_does_not_start_is_a_failure_with_its_reason(tmp_path: Pa
     assert ended.status == 1
     assert "The service did not start." in ended.err
     assert "keys.toml" in ended.err
+
+
+def test_an_event_without_an_outcome_ends_it_with_1_and_says_which(
+    smspipe: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if no text ever got behind Twilio's answer: what was decided against still has its reason."""
+    monkeypatch.setattr("smspipe.cli.demo._SETTLED", frozenset({"suppressed"}))
+    monkeypatch.setattr("smspipe.cli.demo._OUTCOME_SECONDS", 3.0)
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        ended = smspipe("demo", "--once", "--port", 0)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert ended.status == 1
+    assert 'no outcome for "order shipped": a text is still accepted.' in ended.out
+    assert 'no text for "$set": no_match.' in ended.out

@@ -209,10 +209,13 @@ def test_a_wrong_key_is_named(shop: Service, smspipe: Run, monkeypatch: pytest.M
     assert "SMSPIPE_API_KEY" in ended.err
 
 
-def test_what_an_event_says_cannot_steer_the_terminal(shop: Service, smspipe: Run) -> None:
-    shop.capture("order shipped", "mallory\x1b[2J", name="\x1b]0;gone\x07", phone="+12025550177")
-    one = smspipe("deliveries", "list", "--json", "--data", shop.folder, "--to", "+12025550177").json[0]
-    ended = smspipe("deliveries", "show", one["id"], "--data", shop.folder)
+def test_what_an_event_says_cannot_steer_the_terminal(start: Start, smspipe: Run, tmp_path: Path) -> None:
+    service = start()
+    file = write(tmp_path / "d.json", destination("Orders", "order shipped"))
+    assert smspipe("destinations", "apply", file, "--data", service.folder).status == 0
+    service.capture("order shipped", "mallory\x1b[2J", name="\x1b]0;gone\x07", phone=ADA)
+    one = smspipe("deliveries", "list", "--json", "--data", service.folder).json[0]
+    ended = smspipe("deliveries", "show", one["id"], "--data", service.folder)
     assert "mallory\\x1b[2J" in ended.out
     assert "\x1b" not in ended.out
     assert "\x07" not in ended.out

@@ -159,13 +159,12 @@ def test_what_serve_reads_by_hand_the_parser_reads_as_well(words: list[str]) -> 
         return
     command = typer.main.get_command(main.make_group())
     context = command.commands["serve"].make_context("serve", list(words))  # type: ignore[attr-defined]  # it is a group
-    given_options = context.params
-    data = given_options["data"]
+    given_data = context.params["data"]
     assert by_hand == serve.Options(
-        given_options["host"],
-        given_options["port"],
-        None if data is None else str(data),
-        sandbox=given_options["sandbox"],
+        host=context.params["host"],
+        port=context.params["port"],
+        data=None if given_data is None else str(given_data),
+        sandbox=context.params["sandbox"],
     )
 
 

@@ -23,7 +23,6 @@ Application = Callable[[Any, Any, Any], Awaitable[None]]
 PROJECT: Final = "/api/projects/1"
 LARGEST_PAGE: Final = 500
 _SECONDS: Final = 60.0
-ADDRESS_FILE: Final = "address"
 
 
 class NotFound(Fault):
@@ -176,7 +175,7 @@ def connect(found: Mapping[str, config.Found], url: str | None) -> Iterator[Clie
 def running_at(folder: Path) -> str | None:
     """Tell where the service that serves a folder is reached, None when none answers there."""
     try:
-        address = (folder / ADDRESS_FILE).read_text("utf-8").strip()
+        address = (folder / config.ADDRESS_FILE).read_text("utf-8").strip()
     except OSError:
         return None
     try:

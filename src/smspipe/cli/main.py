@@ -150,7 +150,9 @@ def make_group() -> "typer.Typer":
         """Run the service: capture, API, web page, pipeline and sender in one process."""
         from smspipe.cli import serve as command
 
-        return command.run(command.Options(host, port, None if data is None else str(data), sandbox=sandbox))
+        return command.run(
+            command.Options(host=host, port=port, data=None if data is None else str(data), sandbox=sandbox)
+        )
 
     demo.add_to(group)
     trial.add_to(group)

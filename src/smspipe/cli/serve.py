@@ -7,6 +7,7 @@ all, is the parser's, which comes to the same `Options`.
 """
 
 import signal
+from dataclasses import dataclass
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -20,19 +21,14 @@ HOST = "127.0.0.1"
 PORT = 8000
 
 
+@dataclass(kw_only=True)
 class Options:
     """What the command was given; `data` None for the folder of the settings."""
 
-    def __init__(self, host: str = HOST, port: int = PORT, data: str | None = None, *, sandbox: bool = False) -> None:
-        self.host = host
-        self.port = port
-        self.data = data
-        self.sandbox = sandbox
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Options) and vars(self) == vars(other)
-
-    __hash__ = None  # type: ignore[assignment]  # it can change
+    host: str = HOST
+    port: int = PORT
+    data: str | None = None
+    sandbox: bool = False
 
 
 def read(words: list[str]) -> Options | None:
