@@ -16,7 +16,7 @@ import structlog
 from sqlalchemy import Connection
 
 from smspipe import destinations, telemetry
-from smspipe.config import Config
+from smspipe.config import ADDRESS_FILE, Config
 from smspipe.db import Database, Writer, migrate, open_database
 from smspipe.destinations import Keyring
 from smspipe.model import clock
@@ -36,8 +36,6 @@ from smspipe.web.services import PhoneNumber, Services
 _SANDBOX = "/sandbox"
 _STANDSTILL = "http://127.0.0.1:8000"
 """The address in links that are written while no service runs: where one starts by default."""
-ADDRESS_FILE = "address"
-"""In the data folder: where the running service is reached, for the command line."""
 
 
 class Running:

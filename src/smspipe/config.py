@@ -20,6 +20,8 @@ from smspipe.model.errors import Invalid
 
 PREFIX: Final = "SMSPIPE_"
 KEYS_FILE: Final = "keys.toml"
+ADDRESS_FILE: Final = "address"
+"""In the data folder while a service runs on it: where it is reached, for the command line."""
 
 
 class Setting(msgspec.Struct, frozen=True, kw_only=True):
