@@ -1,4 +1,4 @@
-"""Examples that tell of the running service: capture takes the requests, the loader the settings; the demo is quoted."""
+"""Examples that tell of the service: capture takes the requests, the loader the settings, and the demo is quoted."""
 
 import json
 import re
