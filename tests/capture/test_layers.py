@@ -147,6 +147,18 @@ def test_our_run_of_letters_is_one() -> None:
         (b"", {"query": b"data="}, "request missing data payload"),
         (b"!!", {"query": b"compression=lz64"}, "failed to decode request: invalid lz64 data"),
     ],
+    ids=[
+        "gzip cut off",
+        "gzip broken inside",
+        "gzip's first bytes alone",
+        "gzip of nothing",
+        "empty data field",
+        "form without data",
+        "too many fields",
+        "too long a query",
+        "empty data in the query",
+        "no lz64",
+    ],
 )
 def test_a_broken_wrapping_is_refused_with_400(body: bytes, parts: dict[str, Any], text: str) -> None:
     refused = refusal(body, **parts)

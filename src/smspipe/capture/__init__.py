@@ -1,6 +1,6 @@
 """From the bytes of a capture request to its payload and events, and to the answer. Pure; `web` opens the doors."""
 
-from smspipe.capture.answers import cors, extras, overloaded, preflight, success
+from smspipe.capture.answers import OK, cors, extras, overloaded, preflight, success
 from smspipe.capture.door import (
     BODY_LIMITS,
     DECOMPRESSED_LIMIT,
@@ -16,6 +16,7 @@ from smspipe.capture.receive import events_of, read
 __all__ = [
     "BODY_LIMITS",
     "DECOMPRESSED_LIMIT",
+    "OK",
     "Accepted",
     "Answer",
     "CaptureRequest",

@@ -9,7 +9,7 @@ from smspipe.capture.door import Accepted, Answer, Refused
 from smspipe.model.event import Door
 
 _JSON: Final = "application/json"
-_OK: Final = Answer(status=200, body=b'{"status":"Ok"}', content_type=_JSON)
+OK: Final = Answer(status=200, body=b'{"status":"Ok"}', content_type=_JSON)
 _NO_CONTENT: Final = Answer(status=204)
 
 
@@ -23,7 +23,7 @@ def success(accepted: Accepted) -> Answer:
         echo = (("PostHog-Request-Id", accepted.request_id),) if accepted.request_id is not None else ()
         body = msgspec.json.encode({"results": accepted.results})
         return Answer(status=200, body=body, content_type=_JSON, headers=echo)
-    return _NO_CONTENT if accepted.beacon else _OK
+    return _NO_CONTENT if accepted.beacon else OK
 
 
 def overloaded(door: Door, retry_after_seconds: int = 1) -> Refused:

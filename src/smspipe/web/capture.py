@@ -25,6 +25,11 @@ log = structlog.get_logger("smspipe.web")
 Answer = tuple[int, Iterable[tuple[bytes, bytes]], bytes]
 """Status, headers without the length, body."""
 
+_JSON = ((b"content-type", b"application/json"),)
+_TEXT = ((b"content-type", b"text/plain; charset=utf-8"),)
+OK: Answer = (200, _JSON, capture.OK.body)
+"""What nearly every request is answered with: the protocol has its bytes ready."""
+
 _EXTRA_LIMIT = 2 * 2**20
 _MOST_HELD_BYTES = 128 * 2**20
 """Of all bodies together that have not come in whole: room for six of the largest."""
@@ -121,9 +126,8 @@ class CaptureDoor:
         if door is Door.HOOK and not self._opens_hook(incoming):
             return 401, _JSON, b'{"detail":"The hook\'s key is missing or wrong: send it as Authorization: Bearer."}'
         try:
-            accepted = capture.read(
-                self._request(incoming, door, body), door, self._clock(), os.urandom(8), self._token
-            )
+            request = _request(incoming, body)
+            accepted = capture.read(request, door, self._clock(), os.urandom(8), self._token)
         except Refused as refused:
             count("smspipe_requests_refused_total")
             return self._refuse(incoming, refused)
@@ -135,7 +139,9 @@ class CaptureDoor:
 
         def then(on_disk: bool) -> None:
             if on_disk:
-                later(self._answer(incoming, capture.success(accepted)))
+                success = capture.success(accepted)
+                plain = success is capture.OK and b"origin" not in incoming.headers
+                later(OK if plain else self._answer(incoming, success))
             else:
                 later(self._refuse(incoming, capture.overloaded(door)))
 
@@ -143,33 +149,6 @@ class CaptureDoor:
             count("smspipe_requests_deferred_total")
             return self._refuse(incoming, capture.overloaded(door))
         return None
-
-    def _request(self, incoming: Incoming, door: Door, body: bytes) -> CaptureRequest:
-        header = incoming.header
-        if door is not Door.V1:
-            return CaptureRequest(
-                method=incoming.method,
-                path=incoming.path,
-                query=incoming.query,
-                content_type=header(b"content-type"),
-                content_encoding=header(b"content-encoding"),
-                body=body,
-                ip=incoming.ip,
-            )
-        return CaptureRequest(
-            method=incoming.method,
-            path=incoming.path,
-            query=incoming.query,
-            content_type=header(b"content-type"),
-            content_encoding=header(b"content-encoding"),
-            authorization=header(b"authorization"),
-            sdk_info=header(b"posthog-sdk-info"),
-            attempt=header(b"posthog-attempt"),
-            request_id=header(b"posthog-request-id"),
-            request_timestamp=header(b"posthog-request-timestamp"),
-            body=body,
-            ip=incoming.ip,
-        )
 
     def _opens_hook(self, incoming: Incoming) -> bool:
         kind, _, key = (incoming.headers.get(b"authorization") or b"").partition(b" ")
@@ -191,13 +170,27 @@ class CaptureDoor:
         return answer.status, headers, answer.body
 
 
+def _request(incoming: Incoming, body: bytes) -> CaptureRequest:
+    header = incoming.header
+    return CaptureRequest(
+        method=incoming.method,
+        path=incoming.path,
+        query=incoming.query,
+        content_type=header(b"content-type"),
+        content_encoding=header(b"content-encoding"),
+        authorization=header(b"authorization"),
+        sdk_info=header(b"posthog-sdk-info"),
+        attempt=header(b"posthog-attempt"),
+        request_id=header(b"posthog-request-id"),
+        request_timestamp=header(b"posthog-request-timestamp"),
+        body=body,
+        ip=incoming.ip,
+    )
+
+
 def _tell(error: Exception, door: Door) -> None:
     """Log where a fault of ours is. Its own words are left out: they may hold what was sent."""
     count("smspipe_faults_total")
     frames = traceback.extract_tb(error.__traceback__)[-3:]
     where = [f"{frame.filename}:{frame.lineno}" for frame in frames]
     log.error("capture_failed", door=door.value, kind=type(error).__name__, where=where)
-
-
-_JSON = ((b"content-type", b"application/json"),)
-_TEXT = ((b"content-type", b"text/plain; charset=utf-8"),)

@@ -19,7 +19,7 @@ from typing import Any, Final
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from smspipe.web.capture import Answer, CaptureDoor, Incoming
+from smspipe.web.capture import OK, Answer, CaptureDoor, Incoming
 
 _PHRASES: Final = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -30,6 +30,10 @@ _LINGER_SECONDS: Final = 5.0
 PATIENCE_SECONDS: Final = 60.0
 """How long a request may take to come in whole; no SDK waits that long itself."""
 
+_OK_BYTES: Final = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b" % (
+    len(OK[2]),
+    OK[2],
+)
 _TEXT: Final = ((b"content-type", b"text/plain; charset=utf-8"),)
 _INVALID: Final[Answer] = (400, _TEXT, b"invalid HTTP request")
 _TOO_SLOW: Final[Answer] = (408, _TEXT, b"the request took too long to arrive")
@@ -351,6 +355,9 @@ class CaptureProtocol(HttpToolsProtocol):
             self.flow.pause_reading()
 
     def _write(self, answer: Answer, *, keep_alive: bool, with_body: bool = True) -> None:
+        if answer is OK and keep_alive:
+            self.transport.write(_OK_BYTES)
+            return
         status, headers, body = answer
         head = [_PHRASES[status]]
         head.extend(b"%b: %b\r\n" % pair for pair in headers)
