@@ -63,6 +63,11 @@ def test_the_index_names_every_page() -> None:
     }
 
 
+def test_the_glossary_is_in_order_and_explains_each_word_once() -> None:
+    words = re.findall(r"^\*\*([^*]+)\*\*", (DOCS / "glossary.md").read_text("utf-8"), re.MULTILINE)
+    assert words == sorted(set(words), key=str.lower)
+
+
 def test_the_readme_leads_to_the_documentation() -> None:
     targets = links_of(ROOT / "README.md")
     assert {"docs/tutorial.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE"} <= set(targets)
