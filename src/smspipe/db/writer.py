@@ -13,12 +13,15 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, Generic, TypeVar
 
+import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, InvalidRequestError
 
 from smspipe.db.engine import Database, as_fault, begin_write, driver_of, end_write
 from smspipe.model.errors import Temporary
 from smspipe.telemetry import count
+
+log = structlog.get_logger("smspipe.db")
 
 T = TypeVar("T")
 Job = Callable[[Connection], T]
@@ -87,7 +90,7 @@ class Writer(threading.Thread):
 
     def run(self) -> None:
         """Write, group after group, until `stop`."""
-        connection = self._database.engine.connect()
+        connection: Connection | None = None
         while True:
             with self._wake:
                 while not self._waiting and not self._ending:
@@ -95,14 +98,16 @@ class Writer(threading.Thread):
                 group, self._waiting = self._waiting, []
             if not group:
                 break
-            if connection.closed:
-                connection = self._database.engine.connect()
-            self._write(connection, group)
+            connection = self._write(connection, group)
             self._deliver(lambda group=group: _hand_out(group))  # type: ignore[misc]  # binds this turn's group
-        connection.close()
+        if connection is not None:
+            connection.close()
 
-    def _write(self, connection: Connection, group: list[_Task[Any]]) -> None:
+    def _write(self, connection: Connection | None, group: list[_Task[Any]]) -> Connection | None:
+        """Write a group; give the connection for the next one, None when that needs a new one."""
         try:
+            if connection is None:
+                connection = self._database.engine.connect()
             begin_write(connection)
             for task in group:
                 _run(connection, task)
@@ -113,7 +118,10 @@ class Writer(threading.Thread):
             fault.__cause__ = error
             for task in group:
                 task.error = task.error or fault
-            _give_up(connection)
+            if connection is not None:
+                _give_up(connection)
+            return None
+        return connection
 
 
 def _run(connection: Connection, task: _Task[Any]) -> None:
@@ -133,7 +141,11 @@ def _run(connection: Connection, task: _Task[Any]) -> None:
 
 def _hand_out(group: list[_Task[Any]]) -> None:
     for task in group:
-        task.then(None if task.error is not None else task.result, task.error)
+        try:
+            task.then(None if task.error is not None else task.result, task.error)
+        except Exception as error:  # noqa: BLE001 (a caller that fails must not leave the others without an answer)
+            count("smspipe_faults_total")
+            log.error("result_not_taken", error=str(error), kind=type(error).__name__)
 
 
 def _give_up(connection: Connection) -> None:
