@@ -69,11 +69,19 @@ def remember(connection: Connection, places: Iterable[tuple[EventUuid, int]]) ->
 
 
 def find(connection: Connection, uuid: EventUuid) -> list[Payload]:
-    """Give the requests that may hold the event `uuid`, oldest first: mostly one, several when it was sent again."""
+    """
+    Give the requests that may hold the event `uuid`, oldest first: mostly one, several when it was sent again.
+
+    Whoever asks may have typed it: a text that is no uuid is that of no event.
+    """
+    try:
+        hashed = _hash(uuid)
+    except ValueError:
+        return []
     rows = connection.execute(
         select(requests)
         .join(event_index, event_index.c.position == requests.c.position)
-        .where(event_index.c.uuid_hash == _hash(uuid))
+        .where(event_index.c.uuid_hash == hashed)
         .order_by(requests.c.position)
     )
     return [_payload(row) for row in rows]
