@@ -9,6 +9,7 @@ between events; the rest comes from a few dozen templates, because making an eve
 import json
 import random
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -29,7 +30,10 @@ _BODY: Final = (
 )
 _OTHERS: Final = ("$pageview", "$autocapture", "$pageleave", "product viewed", "cart updated", "search made")
 _NAMES: Final = ("Ada", "Grace", "Zoë", "José", "Søren", "O'Neill", "Kim & Lee", "50% Bob", "Мария", "李雷", "Eve 🙂")
-_TEMPLATES: Final = 48
+_DEVICES: Final = 16
+"""Browsers, and who sits before them: a person keeps to one, and its description says nothing new with each event."""
+_PAGES: Final = 6
+"""What such a person does."""
 _ORDER: Final = re.compile(r"order A-(\d+) for ")
 _WORD: Final = (1 << 64) - 1
 _PLACES: Final = {"@uuid": "%04x-%012x", "@person": "%d", "@phone": "%d", "@order": "%d"}
@@ -99,8 +103,11 @@ class Events:
         self._limit = round(share * (_WORD + 1))
         self._salt = chance.getrandbits(64)
         self._key = json.dumps(token).encode()
-        self._matching = [_make_template(chance, at, matching=True) for _ in range(_TEMPLATES)]
-        self._others = [_make_template(chance, at, matching=False) for _ in range(_TEMPLATES)]
+        devices = [_make_device(chance) for _ in range(_DEVICES)]
+        self._matching, self._others = (
+            [[_make_template(chance, at, device, matching=matching) for _ in range(_PAGES)] for device in devices]
+            for matching in (True, False)
+        )
 
     def matches(self, number: int) -> bool:
         """Must this event become a text?"""
@@ -109,8 +116,8 @@ class Events:
     def event(self, number: int) -> bytes:
         """Write one event as JSON, as it stands in a batch."""
         spread = self._spread(number)
-        template = (self._matching if spread < self._limit else self._others)[number % _TEMPLATES]
         person = _person(spread)
+        template = (self._matching if spread < self._limit else self._others)[person % _DEVICES][number % _PAGES]
         variant = 0x8000 | spread >> 50
         return template.event % (variant, spread & 0xFFFF_FFFF_FFFF, person, _phone(person), number)
 
@@ -123,8 +130,8 @@ class Events:
 
     def text(self, number: int) -> Text:
         """Give the text that a matching event must become."""
-        to = f"+{_phone(_person(self._spread(number)))}"
-        return Text(to=to, body=self._matching[number % _TEMPLATES].body % number)
+        person = _person(self._spread(number))
+        return Text(to=f"+{_phone(person)}", body=self._matching[person % _DEVICES][number % _PAGES].body % number)
 
     def _spread(self, number: int) -> int:
         """
@@ -145,8 +152,8 @@ def _phone(person: int) -> int:
     return 14_152_200_000 + person * 13
 
 
-def _make_template(chance: random.Random, at: datetime, *, matching: bool) -> _Template:
-    properties = _make_properties(chance)
+def _make_template(chance: random.Random, at: datetime, device: Mapping[str, Any], *, matching: bool) -> _Template:
+    properties = {**device, **_make_page(chance)}
     event = EVENT if matching else _spoil(chance, properties)
     milliseconds = f"{int(at.timestamp() * 1000):012x}"
     document = {
@@ -164,12 +171,10 @@ def _make_template(chance: random.Random, at: datetime, *, matching: bool) -> _T
     return _Template(event=text.encode(), body=body)
 
 
-def _make_properties(chance: random.Random) -> dict[str, Any]:
-    """Make the properties of an order that is to be told: what posthog-js adds, and what a shop adds to that."""
+def _make_device(chance: random.Random) -> dict[str, Any]:
+    """Make what posthog-js says of a browser, and a name for who uses it."""
     width, height = chance.choice([(1920, 1080), (1512, 982), (390, 844), (2560, 1440)])
     session, window, device = (f"0193{chance.getrandbits(112):028x}" for _ in range(3))
-    # A whole total or one with a fraction that is not zero: languages differ in how they write 100.0.
-    total = chance.randrange(LEAST_TOTAL + 1, 900) + chance.choice((0, chance.randrange(1, 100) / 100))
     return {
         "$os": chance.choice(["Mac OS X", "Windows", "Android", "iOS"]),
         "$os_version": f"{chance.randrange(10, 16)}.{chance.randrange(9)}",
@@ -177,9 +182,7 @@ def _make_properties(chance: random.Random) -> dict[str, Any]:
         "$browser_version": chance.randrange(100, 140),
         "$device_type": chance.choice(["Desktop", "Mobile"]),
         "$device_id": device,
-        "$current_url": f"https://shop.example.com/orders/{chance.randrange(9)}?utm_source=letter",
         "$host": "shop.example.com",
-        "$pathname": "/orders/thanks",
         "$referrer": "https://www.example.org/search?q=shoes",
         "$referring_domain": "www.example.org",
         "$screen_height": height,
@@ -190,14 +193,25 @@ def _make_properties(chance: random.Random) -> dict[str, Any]:
         "$lib_version": f"1.{chance.randrange(200, 300)}.0",
         "$session_id": session,
         "$window_id": window,
-        "$insert_id": f"{chance.getrandbits(64):016x}",
         "$is_identified": True,
         "name": chance.choice(_NAMES),
         "phone": "+@phone",
+        "plan": chance.choice(["free", "pro", "team"]),
+    }
+
+
+def _make_page(chance: random.Random) -> dict[str, Any]:
+    """Make what differs from one page to the next: its address, and an order that is to be told."""
+    path = f"/orders/{chance.choice(['thanks', 'paid', 'done'])}/{chance.randrange(100)}"
+    # A whole total or one with a fraction that is not zero: languages differ in how they write 100.0.
+    total = chance.randrange(LEAST_TOTAL + 1, 900) + chance.choice((0, chance.randrange(1, 100) / 100))
+    return {
+        "$current_url": f"https://shop.example.com{path}?utm_source=letter",
+        "$pathname": path,
+        "$insert_id": f"{chance.getrandbits(64):016x}",
         "order": "A-@order",
         "total": total,
         "currency": chance.choice(["USD", "EUR"]),
-        "plan": chance.choice(["free", "pro", "team"]),
         "items": [chance.randrange(1000) for _ in range(3)],
         "express": chance.random() < 0.5,
         "coupon": None,

@@ -33,7 +33,7 @@ def find_scenario(name: str, *, seconds: float, burst: int) -> Scenario:
         name: `single-10` (one event a request, 10 % match), `batch50-10` (50 events a request), and so on, in a closed
             loop; `burst`, all events at once; `open`, a steady rate while Twilio takes its time; `faults`, a steady
             rate while Twilio refuses some requests and drops others.
-        seconds: how long the load lasts.
+        seconds: how long the load lasts; a burst ends when all of it is answered.
         burst: events of a burst.
 
     Raises:
@@ -43,10 +43,10 @@ def find_scenario(name: str, *, seconds: float, burst: int) -> Scenario:
         load = Load(connections=256, rate=math.inf, seconds=30, most=burst)
         return Scenario(name=name, share=0.1, load=load)
     if name == "open":
-        load = Load(rate=200, seconds=max(seconds, 2.0))
+        load = Load(rate=200, seconds=seconds)
         return Scenario(name=name, share=0.5, load=load, latency_ms=80)
     if name == "faults":
-        load = Load(rate=200, seconds=max(seconds, 2.0))
+        load = Load(rate=200, seconds=seconds)
         return Scenario(name=name, share=1, load=load, faults={"429": 0.05, "reset": 0.05})
     found = _CLOSED.fullmatch(name)
     if found is None or not 0 <= int(found[3]) <= 100:

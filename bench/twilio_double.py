@@ -1,8 +1,8 @@
 """
 A counting stand-in for the part of Twilio's API that sending needs, with settable latency and faults.
 
-It creates a message for each POST to `…/Messages.json`, lists the messages to a number as Twilio does, and remembers
-every request with its time. It runs in a process of its own, and is asked on the same port:
+It creates a message for each POST to `…/Messages.json`, and remembers every one with its time. It runs in a process of
+its own, and is asked on the same port:
 
     GET  /double/count     how many messages it created
     GET  /double/received  every POST, as MessagePack of `Received`
@@ -19,7 +19,6 @@ import random
 import time
 from collections.abc import Mapping
 from typing import Final, cast
-from urllib.parse import parse_qs, urlsplit
 
 import httptools
 import msgspec
@@ -97,18 +96,6 @@ class Double:
             }
             return chosen, answer(status, json.dumps(problem).encode())
         return chosen, b""
-
-    def list(self, query: str) -> bytes:
-        """List the messages to a number, newest first: one page, for a number gets few in a run."""
-        wanted = parse_qs(query).get("To", [""])[0]
-        found = []
-        for each in self.received:
-            fields = {key: values[0] for key, values in parse_qs(each.form.decode("ascii", "replace")).items()}
-            if each.message and fields.get("To") == wanted:
-                message = json.loads(_MESSAGE % each.message)
-                found.append(message | {"to": wanted, "from": fields.get("From"), "body": fields.get("Body")})
-        page = {"messages": found[::-1], "page": 0, "page_size": 50, "next_page_uri": None, "previous_page_uri": None}
-        return answer(200, json.dumps(page).encode())
 
     def _choose(self) -> str:
         if self.setup.faults:
@@ -190,22 +177,19 @@ class Door(asyncio.Protocol):
         """Answer a whole request."""
         url, self._url = self._url, b""
         body, self._body = b"".join(self._body), []
-        address = urlsplit(url.decode("ascii"))
+        address = url.decode("ascii")
         posted = self._parser.get_method() == b"POST"
-        if address.path.endswith("/Messages.json"):
-            if not posted:
-                self.transport.write(self._double.list(address.query))
-                return
+        if posted and address.endswith("/Messages.json"):
             happens, written = self._double.create(body)
             if self._double.setup.latency_ms:
                 self._loop.call_later(self._double.setup.latency_ms / 1000, self._end, happens, written)
             else:
                 self._end(happens, written)
-        elif address.path == "/double/count":
+        elif address == "/double/count":
             self.transport.write(answer(200, b"%d" % (self._double.created - self._double.forgotten)))
-        elif address.path == "/double/received":
+        elif address == "/double/received":
             self.transport.write(answer(200, msgspec.msgpack.encode(self._double.received), b"application/msgpack"))
-        elif address.path == "/double/setup" and posted:
+        elif address == "/double/setup" and posted:
             self._double.arrange(msgspec.json.decode(body, type=Setup))
             self.transport.write(answer(200, b"{}"))
         else:

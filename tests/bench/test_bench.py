@@ -17,7 +17,7 @@ def test_a_short_run_finds_the_service_right_and_leaves_nothing_behind(
     temporary.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
 
-    words = ["--rounds", "1", "--duration", "0.2", "--scenarios", "single-10,batch50-10,faults", "--json", str(file)]
+    words = ["--rounds", "1", "--duration", "0.2", "--scenarios", "batch50-10,faults", "--json", str(file)]
     assert main(words) == 0
 
     said = capsys.readouterr().out
@@ -26,7 +26,7 @@ def test_a_short_run_finds_the_service_right_and_leaves_nothing_behind(
     assert list(temporary.iterdir()) == []
     figures = json.loads(file.read_text())
     found = {(each["what"], each["scenario"]): each for each in figures["measured"]}
-    for scenario in ("single-10", "batch50-10", "faults"):
+    for scenario in ("batch50-10", "faults"):
         service = found["service", scenario]
         assert service["due"] > 0
         assert (service["lost"], service["doubled"], service["wrong"]) == (0, 0, 0)

@@ -107,3 +107,14 @@ def test_a_request_holds_one_event_or_a_batch_of_them() -> None:
 def test_the_same_seed_gives_the_same_events_and_another_one_others() -> None:
     assert events().body(0, 20) == events().body(0, 20)
     assert events().body(0, 20) != events(seed=2).body(0, 20)
+
+
+def test_a_person_keeps_the_device_and_moves_between_pages() -> None:
+    made = events()
+    found: dict[str, set[tuple[str, str]]] = {}
+    for number in range(20_000):
+        event = decode(made.event(number))
+        properties = event["properties"]
+        found.setdefault(event["distinct_id"], set()).add((properties["$device_id"], properties["$current_url"]))
+    assert all(len({device for device, _ in seen}) == 1 for seen in found.values())
+    assert max(len(seen) for seen in found.values()) > 1

@@ -111,16 +111,6 @@ async def test_a_setup_forgets_what_was_before() -> None:
         assert message["sid"].endswith("2")
 
 
-async def test_messages_are_listed_by_recipient_newest_first() -> None:
-    async with serving() as session:
-        made = [(await text(session, to))[1]["sid"] for to in ("+14155550001", "+14155550002", "+14155550001")]
-        async with session.get(MESSAGES, params={"To": "+14155550001"}) as answer:
-            page = await answer.json()
-    assert [message["sid"] for message in page["messages"]] == [made[2], made[0]]
-    assert page["messages"][0]["body"] == "Hi"
-    assert page["next_page_uri"] is None
-
-
 @pytest.mark.parametrize("faults", [{"200": 0.1}, {"slow": 0.1}, {"429": -0.1}, {"429": 0.6, "reset": 0.6}])
 def test_a_fault_that_cannot_be_is_refused(faults: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=r"fault"):
