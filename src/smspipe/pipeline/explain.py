@@ -78,10 +78,10 @@ def explain(
     if found is None:
         return None
     event, arrivals = found
-    rows = ledger.list_deliveries(connection, ledger.Query(event_uuid=uuid), limit=1000)[::-1]
+    rows = ledger.list_deliveries(connection, ledger.Query(event_uuid=uuid), limit=1000)
     verdicts = []
     for destination in destinations:
-        own = tuple(row for row in rows if row.destination_id == destination.id)
+        own = tuple(sorted((row for row in rows if row.destination_id == destination.id), key=lambda row: row.route))
         verdicts.append(_of_ledger(destination, own) if own else _decide_again(connection, event, destination, site))
     return Explanation(
         event_uuid=event.uuid,
