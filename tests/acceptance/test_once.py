@@ -374,7 +374,7 @@ def test_a_destination_whose_stored_account_is_deleted_holds_its_texts_and_stays
     assert len(twin.texts()) == 1
 
 
-# --- one cooldown for many ---------------------------------------------------------------------------------------------
+# --- one cooldown for many ------------------------------------------------------------------------------------------
 
 
 def test_a_thousand_events_of_one_key_over_64_connections_make_one_text(service: Sender, twin: Twin) -> None:
