@@ -28,6 +28,15 @@ _ADDRESS: Final = re.compile(r"http://127\.0\.0\.1:(\d+)")
 _FAULT: Final = re.compile(r'^(Traceback|Exception|Task |Future |ERROR|CRITICAL)|"level": ?"(error|critical)"|Warning:')
 _LOOKS_PER_SECOND: Final = 100
 
+_ASK_WITHIN: Final = """
+import json, sqlite3, sys
+address, query, values = json.loads(sys.argv[1])
+database = sqlite3.connect(address, uri=True)
+database.row_factory = sqlite3.Row
+print(json.dumps([dict(row) for row in database.execute(query, values)]))
+"""
+"""What `rows` does, for a process that sees the folder: SQLite follows no path through `/proc`."""
+
 T = TypeVar("T")
 
 
@@ -101,7 +110,12 @@ class Service:
     """
 
     def __init__(
-        self, data: Path, log: Path, *, environment: Mapping[str, str] | None = None, within: Sequence[str] = ()
+        self,
+        data: Path,
+        log: Path,
+        *,
+        environment: Mapping[str, str] | None = None,
+        within: Sequence[str] = (),
     ) -> None:
         """
         Prepare a service.
@@ -110,7 +124,7 @@ class Service:
             data: its data folder.
             log: file for its output; outside of `data`, which may be full.
             environment: settings beside the keys.
-            within: words before the command, such as `nsenter …`.
+            within: words before each command that is to see the data folder, such as `nsenter …`.
         """
         self.data = data
         self.log = log
@@ -253,7 +267,14 @@ class Service:
 
     def rows(self, query: str, *values: Any) -> list[dict[str, Any]]:
         """Ask its database, without writing to it."""
-        with closing(sqlite3.connect(f"file:{quote(str(self.data / 'smspipe.db'))}?mode=ro", uri=True)) as database:
+        address = f"file:{quote(str(self.data / 'smspipe.db'))}?mode=ro"
+        if self._within:
+            asked = json.dumps([address, query, values])
+            command = [*self._within, sys.executable, "-c", _ASK_WITHIN, asked]
+            done = subprocess.run(command, capture_output=True, text=True, check=True)
+            found: list[dict[str, Any]] = json.loads(done.stdout)
+            return found
+        with closing(sqlite3.connect(address, uri=True)) as database:
             database.row_factory = sqlite3.Row
             return [dict(row) for row in database.execute(query, values)]
 
