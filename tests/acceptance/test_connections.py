@@ -3,7 +3,7 @@
 import json
 import random
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -263,6 +263,21 @@ def test_half_received_bodies_together_are_bounded_and_the_others_go_on(service:
             return wire.answer().status == 200
 
     eventually(room_again, what="room for a large body")
+
+
+def test_idle_connections_leave_room_for_more_than_systems_allow_at_first(
+    own_service: Callable[..., Service],
+) -> None:
+    service = own_service(within=["prlimit", "--nofile=128:1024"])
+    service.start()
+    wires = [Wire(service.host) for _ in range(300)]
+    try:
+        assert service.ask("POST", "/e/", event()).status == 200
+        wires[-1].send(get("/healthz"))
+        assert wires[-1].answer().status == 200
+    finally:
+        for wire in wires:
+            wire.socket.close()
 
 
 def _has_answer(wire: Wire) -> bool:

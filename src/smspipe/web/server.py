@@ -1,18 +1,21 @@
 """The HTTP server: uvicorn with our capture protocol, started and ended by us."""
 
 import asyncio
+import resource
 import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 import uvicorn
 
 from smspipe.model.errors import Invalid
 from smspipe.web.capture import CaptureDoor
 from smspipe.web.protocol import PATIENCE_SECONDS, protocol_with
+
+_MOST_OPEN_FILES: Final = 65_536
 
 
 class Server(uvicorn.Server):
@@ -110,9 +113,22 @@ def run(main: Callable[[], Any]) -> Any:
 
     import uvloop
 
+    _allow_many_connections()
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(main())
+
+
+def _allow_many_connections() -> None:
+    """
+    Raise the limit of open files as far as this process may: each connection is one.
+
+    Systems set it to 1024 for the sake of programs that use select(), and allow far more to those that ask.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _MOST_OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
