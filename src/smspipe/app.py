@@ -87,7 +87,10 @@ class House:
             limits=Limits(slots=4 * config.twilio_connections),
         )
         self.door = CaptureDoor(
-            offer=self.pipe.offer, clock=now, token=config.project_token, hook_keys=[config.api_key]
+            offer=self.pipe.offer,
+            clock=now,
+            token=config.project_token,
+            hook_keys=[config.api_key, *([config.hook_secret] if config.hook_secret else [])],
         )
 
     def services(self) -> Services:
@@ -249,6 +252,8 @@ def configure_logs(config: Config) -> None:
     level = logging.getLevelNamesMapping()[config.log_level.upper()]
     telemetry.hide(config.api_key.reveal())
     telemetry.hide(config.secret_key.reveal())
+    if config.hook_secret is not None:
+        telemetry.hide(config.hook_secret.reveal())
     terminal = sys.stderr.isatty()
     structlog.configure(
         processors=[

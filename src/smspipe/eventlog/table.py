@@ -68,9 +68,9 @@ def remember(connection: Connection, places: Iterable[tuple[EventUuid, int]]) ->
     _REMEMBER.run(connection, [(_hash(uuid), position) for uuid, position in places])
 
 
-def find(connection: Connection, uuid: EventUuid) -> list[Payload]:
+def find(connection: Connection, uuid: EventUuid) -> list[tuple[int, Payload]]:
     """
-    Give the requests that may hold the event `uuid`, oldest first: mostly one, several when it was sent again.
+    Give the requests that may hold the event `uuid` with their positions, oldest first: mostly one, more if sent again.
 
     Whoever asks may have typed it: a text that is no uuid is that of no event.
     """
@@ -84,7 +84,7 @@ def find(connection: Connection, uuid: EventUuid) -> list[Payload]:
         .where(event_index.c.uuid_hash == hashed)
         .order_by(requests.c.position)
     )
-    return [_payload(row) for row in rows]
+    return [(row.position, _payload(row)) for row in rows]
 
 
 def read_after(connection: Connection, position: int, limit_bytes: int) -> list[tuple[int, Payload]]:

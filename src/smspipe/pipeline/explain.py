@@ -22,6 +22,7 @@ from smspipe.model.errors import Invalid
 from smspipe.model.event import Event
 from smspipe.model.ids import DestinationId, EventUuid
 from smspipe.model.outcome import Reason, Step
+from smspipe.pipeline.fanout import READER
 from smspipe.pipeline.prepare import Prepared, Site, prepare
 
 
@@ -32,7 +33,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     destination: str
     """The destination's name."""
     outcome: str
-    """A delivery's status, or `no_match`."""
+    """A delivery's status, `no_match`, or `waiting` for an event that was not decided on yet."""
     reason: Reason | None
     sentence: str
     """The whole of it for a person."""
@@ -53,10 +54,15 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     destinations: tuple[Verdict, ...]
 
 
-def find_event(connection: Connection, uuid: EventUuid) -> tuple[Event, int] | None:
-    """Read an event from the log, and tell how many times it came; None when the log does not hold it."""
-    found = [event for payload in eventlog.find(connection, uuid) for event in events_of(payload) if event.uuid == uuid]
-    return (found[0], len(found)) if found else None
+def find_event(connection: Connection, uuid: EventUuid) -> tuple[Event, int, int] | None:
+    """Read an event from the log, with its first position there and how many times it came; None when it is not."""
+    found = [
+        (position, event)
+        for position, payload in eventlog.find(connection, uuid)
+        for event in events_of(payload)
+        if event.uuid == uuid
+    ]
+    return (found[0][1], found[0][0], len(found)) if found else None
 
 
 def explain(
@@ -77,7 +83,9 @@ def explain(
     found = find_event(connection, uuid)
     if found is None:
         return None
-    event, arrivals = found
+    event, position, arrivals = found
+    if position > eventlog.position_of(connection, READER):
+        return _waiting(event, destinations)
     rows = ledger.list_deliveries(connection, ledger.Query(event_uuid=uuid), limit=1000)
     verdicts = []
     for destination in destinations:
@@ -91,6 +99,29 @@ def explain(
         received_at=event.received_at,
         arrivals=arrivals,
         destinations=tuple(verdicts),
+    )
+
+
+def _waiting(event: Event, destinations: Sequence[Destination]) -> Explanation:
+    """Say of an event that is on disk, and that nobody has decided on, just that."""
+    return Explanation(
+        event_uuid=event.uuid,
+        event=event.event,
+        distinct_id=event.distinct_id,
+        timestamp=event.timestamp,
+        received_at=event.received_at,
+        arrivals=1,
+        destinations=tuple(
+            Verdict(
+                destination_id=destination.id,
+                destination=destination.name,
+                outcome="waiting",
+                reason=None,
+                sentence="The event is on disk and waits to be decided on.",
+                steps=(),
+            )
+            for destination in destinations
+        ),
     )
 
 

@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from smspipe import destinations, eventlog, persons
 from smspipe.capture import events_of
 from smspipe.db import Database, Writer
-from smspipe.deliveries import ledger, metrics
+from smspipe.deliveries import cooldowns, ledger, metrics
 from smspipe.destinations import Keyring
 from smspipe.model.delivery import Status
 from smspipe.model.destination import Destination
@@ -41,6 +41,7 @@ _GROUP_EVENTS = 1000
 _READ_BYTES = 8 * 2**20
 _MEMORY_BYTES = 32 * 2**20
 """Bodies handed over in memory; beyond it fan-out reads from the log."""
+_HOUSEKEEPING_SECONDS = 3600.0
 _WAIT_AFTER_FAULT = 1.0
 
 
@@ -114,6 +115,7 @@ class Pipe:
         await self._reload()
         self.dispatch.start()
         self._fan_out()
+        self._keep_house()
 
     async def stop(self) -> None:
         """Finish what was begun: answers are written down, counts too; what waits, waits in the ledger and the log."""
@@ -289,6 +291,14 @@ class Pipe:
             "request_passed_over", position=position, why="Its events could not be decided on; see the fault before."
         )
         return Done(position=position)
+
+    def _keep_house(self) -> None:
+        """Forget, once an hour, the cooldown windows that have ended."""
+        if self._ending:
+            return
+        now = self._clock()
+        self._writer.submit(lambda connection: cooldowns.forget_ended(connection, now), lambda _, _fault: None)
+        asyncio.get_running_loop().call_later(_HOUSEKEEPING_SECONDS, self._keep_house)
 
     def _flush_metrics(self) -> None:
         self._flush = None
