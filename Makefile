@@ -5,6 +5,8 @@ PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 UV_VERSION := 0.13.9
 export UV_PYTHON_DOWNLOADS := never
+# trust what this machine trusts: a company network has certificates of its own
+export UV_SYSTEM_CERTS := 1
 ARGS ?=
 
 .PHONY: help demo test check bench fmt clean
