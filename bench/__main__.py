@@ -23,7 +23,7 @@ from bench.rounds import Site, measure_commit, measure_http, measure_sender
 from bench.scenarios import Scenario, find_scenario
 from bench.twilio_double import check_faults
 
-_SCENARIOS = ["single-1", "single-10", "single-100", "batch50-10", "batch100-1", "burst", "open", "faults"]
+_SCENARIOS = ["single-1", "single-10", "single-100", "newcomers", "batch50-10", "batch100-1", "burst", "open", "faults"]
 _QUICK = ["single-10", "batch50-10", "burst", "open", "faults"]
 
 
@@ -98,7 +98,7 @@ def _parser() -> argparse.ArgumentParser:
         "--scenarios",
         type=lambda text: text.split(","),
         metavar="NAME,…",
-        help="single-10 (one event a request, 10 %% match), batch50-10 and the like, burst, open, faults;"
+        help="single-10 (one event a request, 10 %% match), batch50-10 and the like, newcomers, burst, open, faults;"
         f" left out: {', '.join(_SCENARIOS)}",
     )
     parser.add_argument("--rate", type=_amount, help="send at this many events a second in every scenario")

@@ -89,7 +89,7 @@ def destination() -> dict[str, Any]:
 class Events:
     """The events of one measurement, by number."""
 
-    def __init__(self, *, share: float, at: datetime, token: str, seed: int = 1) -> None:
+    def __init__(self, *, share: float, at: datetime, token: str, persons: int = PERSONS, seed: int = 1) -> None:
         """
         Prepare the templates.
 
@@ -97,10 +97,12 @@ class Events:
             share: of the events that must become a text, 0 to 1.
             at: when they happened, an aware UTC time; each has some milliseconds of its own.
             token: the project's.
+            persons: so many take turns. Of very many each comes once.
             seed: another one gives other events.
         """
         chance = random.Random(seed)
         self._limit = round(share * (_WORD + 1))
+        self._persons = persons
         self._salt = chance.getrandbits(64)
         self._key = json.dumps(token).encode()
         devices = [_make_device(chance) for _ in range(_DEVICES)]
@@ -116,7 +118,7 @@ class Events:
     def event(self, number: int) -> bytes:
         """Write one event as JSON, as it stands in a batch."""
         spread = self._spread(number)
-        person = _person(spread)
+        person = self._person(spread)
         template = (self._matching if spread < self._limit else self._others)[person % _DEVICES][number % _PAGES]
         variant = 0x8000 | spread >> 50
         return template.event % (variant, spread & 0xFFFF_FFFF_FFFF, person, _phone(person), number)
@@ -130,8 +132,11 @@ class Events:
 
     def text(self, number: int) -> Text:
         """Give the text that a matching event must become."""
-        person = _person(self._spread(number))
+        person = self._person(self._spread(number))
         return Text(to=f"+{_phone(person)}", body=self._matching[person % _DEVICES][number % _PAGES].body % number)
+
+    def _person(self, spread: int) -> int:
+        return (spread >> 16) % self._persons
 
     def _spread(self, number: int) -> int:
         """
@@ -143,13 +148,9 @@ class Events:
         return (number * 0x9E37_79B9_7F4A_7C15 + self._salt) & _WORD
 
 
-def _person(spread: int) -> int:
-    return (spread >> 16) % PERSONS
-
-
 def _phone(person: int) -> int:
     """Give a person's number, digits only: of the exchanges 220 to 226 in San Francisco, so that all are valid."""
-    return 14_152_200_000 + person * 13
+    return 14_152_200_000 + person % PERSONS * 13
 
 
 def _make_template(chance: random.Random, at: datetime, device: Mapping[str, Any], *, matching: bool) -> _Template:

@@ -17,7 +17,7 @@ import uvloop
 
 from bench.ceilings import Cost
 from bench.check import Post, Received, check, quantile
-from bench.events import Events
+from bench.events import PERSONS, Events
 from bench.load import Load, send
 from bench.measure import cpu_seconds, pss_bytes
 from bench.processes import Process
@@ -176,6 +176,9 @@ class Site:
         words = ("--file", str(self.folder / "bare.db"), "--twilio-port", str(self.twilio.port))
         self.bare = stack.enter_context(Ceiling("bare", self.folder, *words))
         self._measurements = 0
+        # What the profile of a person costs who was never seen is a scenario of its own; elsewhere they are known.
+        everybody = Events(share=0, at=datetime.now(UTC), token=TOKEN)
+        _send(self.service.port, everybody, Load(batch=100, connections=4, seconds=10, most=4 * PERSONS))
 
     def measure_service(self, scenario: Scenario, round_: int) -> Measured:
         """Run a scenario against the service."""
@@ -204,7 +207,7 @@ def measure(what: str, target: Target, twilio: Twilio, scenario: Scenario, round
         first: number of the first event. `_EVENTS_MOST` numbers from here on must not have been used.
     """
     load = replace(scenario.load, first=first)
-    events = Events(share=scenario.share, at=datetime.now(UTC), token=TOKEN)
+    events = Events(share=scenario.share, at=datetime.now(UTC), token=TOKEN, persons=scenario.persons)
     _send(target.port, events, _warm_up(load, first + _EVENTS_MOST - _WARM_EVENTS))
     _wait(target, twilio, due=None)
     twilio.arrange(Setup(latency_ms=scenario.latency_ms, faults=scenario.faults))

@@ -109,6 +109,14 @@ def test_the_same_seed_gives_the_same_events_and_another_one_others() -> None:
     assert events().body(0, 20) != events(seed=2).body(0, 20)
 
 
+def test_of_very_many_persons_each_comes_once_and_their_texts_are_right() -> None:
+    made = Events(share=1, at=AT, token="phc_test", persons=1 << 40)
+    found = [decode(made.event(number)) for number in range(2_000)]
+    assert len({event["distinct_id"] for event in found}) == len(found)
+    assert [made.text(number).to for number in range(2_000)] == [event["properties"]["phone"] for event in found]
+    assert all(phonenumbers.is_valid_number(phonenumbers.parse(made.text(number).to)) for number in range(200))
+
+
 def test_a_person_keeps_the_device_and_moves_between_pages() -> None:
     made = events()
     found: dict[str, set[tuple[str, str]]] = {}
