@@ -314,7 +314,14 @@ def _read_keys(data: Path, value: Mapping[str, str | None], *, make_keys: bool) 
             key = made[name] = make()
         keys[name] = key
     if made:
-        _write_keys(file, stored | made)
+        try:
+            _write_keys(file, stored | made)
+        except OSError as error:
+            raise Invalid(
+                f"The keys cannot be written to {file}: {error.strerror}.",
+                field="data",
+                hint="Free some space, or choose a folder that may be written with --data.",
+            ) from error
     if (
         not keys["project_token"].isascii()
         or len(keys["project_token"]) > 64

@@ -22,3 +22,4 @@ def test_sigterm_ends_it_with_everything_written_down(own_service: Callable[...,
     assert service.rows("select status from deliveries") == [{"status": "accepted"}]
     counted = {row["name"]: row["total"] for row in service.rows("select name, total from destination_metrics")}
     assert counted["triggered"] == 1
+    assert counted["succeeded"] == 1

@@ -264,3 +264,10 @@ def test_a_deep_bomb_is_refused_before_it_takes_long() -> None:
     began = time.process_time()
     assert refusal(body).status == 400
     assert time.process_time() - began < 1
+
+
+@pytest.mark.parametrize("piece", [b"[],", b"{},", b'{"a":1},', b"1000,", b'{"event":"e"},'])
+def test_a_body_of_very_many_small_values_is_refused_before_anything_is_made_of_it(piece: bytes) -> None:
+    body = b"[" + piece * (DECOMPRESSED_LIMIT // len(piece) - 1) + b"1]"
+    refused = refusal(gzip.compress(body, compresslevel=1), Door.BATCH)
+    assert refused.text == "failed to parse request: too many values in one request"

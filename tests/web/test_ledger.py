@@ -15,6 +15,7 @@ from smspipe.model.delivery import Delivery, Status
 from smspipe.model.event import Door, Payload
 from smspipe.model.ids import DeliveryId, DestinationId, EventUuid, MessageSid, uuid7
 from smspipe.model.outcome import Reason, Step
+from smspipe.pipeline import fanout
 from tests.web.conftest import NOW, Api, put_behind
 
 
@@ -285,6 +286,9 @@ async def test_an_event_is_explained_at_every_destination(running: Api, body: di
         eventlog.remember(connection, [(uuid, eventlog.append(connection, [payload]))])
 
     await running.write(log)
+    waiting = await running.get(f"/events/{uuid}/explain/")
+    assert {verdict["outcome"] for verdict in waiting["destinations"]} == {"waiting"}
+    await running.write(lambda connection: eventlog.move_cursor(connection, fanout.READER, 1))
     await keep(running, delivery(1, destination_id=DestinationId(matching["id"]), event_uuid=uuid))
     answer = await running.get(f"/events/{uuid.upper()}/explain/")
     assert (answer["event_uuid"], answer["event"], answer["arrivals"]) == (uuid, "signup", 1)

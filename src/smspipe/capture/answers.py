@@ -90,6 +90,11 @@ def _json(value: dict[str, Any]) -> Answer:
 
 
 _NOT_FOUND: Final = Answer(status=404, body=b"not found", content_type="text/plain; charset=utf-8")
+_NO_SCRIPT: Final = Answer(
+    status=404,
+    body=b"posthog-js is not served here: install it from npm (posthog-js), or load it from PostHog's own host",
+    content_type="text/plain; charset=utf-8",
+)
 _QUESTIONS: Final = {
     "/flags": _json(_FLAGS),
     "/decide": _json(_FLAGS | _CONFIG | {"config": {"enable_collect_everything": True}}),
@@ -119,7 +124,7 @@ def extras(method: str, path: str) -> Answer | None:
     if (answer := _QUESTIONS.get(path.rstrip("/"))) is not None:
         return answer
     if path.startswith("/static/") and path.endswith(".js"):
-        return _NOT_FOUND
+        return _NO_SCRIPT
     if asked := _REMOTE_CONFIG.fullmatch(path):
         token, script = asked.groups()
         config = msgspec.json.encode({"token": token, **_CONFIG})

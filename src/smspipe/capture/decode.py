@@ -112,6 +112,10 @@ class RawV1(msgspec.Struct, kw_only=True, rename={"sdk_info": "$sdk_info"}):
     sdk_info: str | None = None
 
 
+_SMALL: Final = 2**20
+_MOST_VALUES: Final = 2_000_000
+"""In one request, counted by their commas and openings: ten bytes for each in the largest, where events have thirty."""
+
 _root: Final = msgspec.json.Decoder(RawRoot)
 _list: Final = msgspec.json.Decoder(list[RawEvent])
 _hook: Final = msgspec.json.Decoder(RawHook)
@@ -151,6 +155,11 @@ def _decode(decoder: msgspec.json.Decoder[_Shape], text: bytes) -> _Shape:
 
     msgspec's messages name types, keys of ours and places, never keys or values of the body.
     """
+    if len(text) > _SMALL:
+        # Before anything is made of it: twenty megabytes of `[],` would become a gigabyte of lists.
+        values = text.count(b"{") + text.count(b"[") + text.count(b",")
+        if values > _MOST_VALUES:
+            raise unparseable("too many values in one request")
     try:
         return decoder.decode(text)
     except msgspec.MsgspecError as error:

@@ -73,8 +73,8 @@ def run(options: Options) -> int:
         print(_welcome(running, settings, sandbox=options.sandbox), flush=True)
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
-        # Once it serves, the server has its own handlers, ends in good order, and then raises the signal again for
-        # ours: nothing is left to be done. Before that there is nothing to be ended in good order.
+        # Once it serves, the server has its own handlers and ends in good order. Before that there is nothing to be
+        # ended in good order.
         if not started:
             raise SystemExit(0)
 
