@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.acceptance.service import eventually, twilio_destination
-from tests.pipeline.town import Sender, Twin, batch, number, post_batches, twin_in
+from tests.pipeline.town import Sender, Twin, batch, lent, number, post_batches, twin_in
 
 EVENTS = 200
 """For the tests in which chance breaks some of the requests."""
@@ -30,13 +30,8 @@ def running(tmp_path_factory: pytest.TempPathFactory, twin: Twin) -> Iterator[Se
 
 @pytest.fixture
 def service(running: Sender, twin: Twin) -> Iterator[Sender]:
-    """Lend the service of this file; its destinations are deleted and the sandbox is new afterwards."""
-    yield running
-    twin.mend()
-    for each in running.call("GET", "/api/projects/1/hog_functions/")["results"]:
-        running.patch(each["id"], {"deleted": True})
-    running.wait_until_idle()
-    twin.ask("POST", "/reset")
+    with lent(running, twin) as service:
+        yield service
 
 
 def destination(name: str = "Texts", **more: Any) -> dict[str, Any]:
