@@ -241,7 +241,7 @@ def test_a_number_leaves_in_e164(service: Sender, twin: Twin, phone: str, writte
     "wrong", ["4155552671", "+1", "+0123456789", "+1234567890123456", "+1-800-FLOWERS", "whatsapp:+14155552671"]
 )
 def test_what_is_no_e164_number_is_refused_before_anything_is_sent(service: Sender, twin: Twin, wrong: str) -> None:
-    """“This includes the country code preceded by a plus sign …”"""
+    """“… includes the country code preceded by a plus sign …”"""
     service.create(twilio_destination("Shop", to=TO_EVENT_PHONE, body="Hi"))
     uuid = send(service, phone=wrong)
     assert only_row(service, uuid)["reason"] == "recipient_invalid"
@@ -272,7 +272,7 @@ def plugin(pairs: str, **inputs: Any) -> dict[str, Any]:
 
 
 def test_the_plugins_settings_text_when_their_events_are_detected(service: Sender, twin: Twin, phone: str) -> None:
-    """“This destination triggers SMS messages in Twilio when specified events or actions are detected …”"""
+    """“… destination triggers SMS messages in Twilio when specified events or actions are detected …”"""
     service.create(plugin(f"signup:{phone}"))
     send(service, "signup")
     send(service, "logout")
