@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.acceptance.service import eventually, twilio_destination
-from tests.pipeline.town import Sender, Twin, batch, number, post_batches, twin_in
+from tests.pipeline.town import Sender, Twin, batch, number, post_batches, sender_in, twin_in
 
 DRAIN_SECONDS = 10
 """The most that an orderly end may take, with a Twilio that answers within it."""
@@ -26,12 +26,10 @@ def twin(tmp_path: Path) -> Iterator[Twin]:
 
 @pytest.fixture
 def service(tmp_path: Path, twin: Twin) -> Iterator[Sender]:
-    service = Sender(tmp_path / "data", twin)
-    service.start()
-    service.create(twilio_destination("Texts", to="{event.properties.phone}", body="Hi"))
-    yield service
-    if service.running:
-        service.kill()
+    with sender_in(tmp_path, twin) as service:
+        service.start()
+        service.create(twilio_destination("Texts", to="{event.properties.phone}", body="Hi"))
+        yield service
 
 
 def events(n: int, first: int = 0) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ import pytest
 
 from smspipe.telemetry import STEPS
 from tests.acceptance.service import eventually, twilio_destination
-from tests.pipeline.town import Sender, Twin, batch, number, post_batches, twin_in
+from tests.pipeline.town import Sender, Twin, batch, number, post_batches, sender_in, twin_in
 
 KILLS = int(os.environ.get("SMSPIPE_TEST_KILLS", "3"))
 SEED = os.environ.get("SMSPIPE_TEST_SEED", "0")
@@ -59,6 +59,15 @@ def destinations(tmp_path_factory: pytest.TempPathFactory, twin: Twin) -> tuple[
     }
     assert service.stop() == 0
     return folder, ids
+
+
+@pytest.fixture
+def service(tmp_path: Path, twin: Twin, destinations: tuple[Path, dict[str, str]]) -> Iterator[Sender]:
+    """A service, not yet started, on a copy of the prepared folder."""
+    twin.ask("POST", "/reset")
+    shutil.copytree(destinations[0], tmp_path / "data")
+    with sender_in(tmp_path, twin) as service:
+        yield service
 
 
 class Crowd:
@@ -112,14 +121,12 @@ def kill_at(service: Sender, crowd: Crowd, step: str, chance: random.Random) -> 
 
 @pytest.mark.parametrize("step", STEPS)
 def test_a_kill_at_any_step_loses_no_event_and_doubles_no_text(
-    step: str, tmp_path: Path, twin: Twin, destinations: tuple[Path, dict[str, str]]
+    step: str, service: Sender, twin: Twin, destinations: tuple[Path, dict[str, str]]
 ) -> None:
     """Every event that was answered with 200 is accepted, suppressed or visibly in doubt, after any number of kills."""
-    twin.ask("POST", "/reset")
-    prepared, ids = destinations
-    shutil.copytree(prepared, tmp_path / "data")
+    _, ids = destinations
     chance = random.Random(f"{SEED} {step}")
-    service, crowd = Sender(tmp_path / "data", twin), Crowd(chance)
+    crowd = Crowd(chance)
     for _ in range(KILLS):
         kill_at(service, crowd, step, chance)
     service.start()
@@ -135,13 +142,11 @@ def test_a_kill_at_any_step_loses_no_event_and_doubles_no_text(
 
 
 def test_a_kill_between_request_and_answer_leaves_the_text_in_doubt(
-    tmp_path: Path, twin: Twin, destinations: tuple[Path, dict[str, str]]
+    service: Sender, twin: Twin, destinations: tuple[Path, dict[str, str]]
 ) -> None:
     """Twilio has taken the texts and not answered yet: whoever looks later sees that they may have been sent."""
-    twin.ask("POST", "/reset")
-    prepared, ids = destinations
-    shutil.copytree(prepared, tmp_path / "data")
-    service, crowd = Sender(tmp_path / "data", twin), Crowd(random.Random(0))
+    _, ids = destinations
+    crowd = Crowd(random.Random(0))
     service.start()
     twin.break_({"fault": "latency_after", "seconds": 20})
     crowd.press(service)

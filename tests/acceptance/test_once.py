@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.acceptance.service import eventually, twilio_destination
-from tests.pipeline.town import Sender, Twin, batch, lent, number, post_batches, twin_in
+from tests.pipeline.town import Sender, Twin, batch, lent, number, post_batches, sender_in, twin_in
 
 EVENTS = 200
 """For the tests in which chance breaks some of the requests."""
@@ -22,10 +22,10 @@ def twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twin]:
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory, twin: Twin) -> Iterator[Sender]:
-    service = Sender(tmp_path_factory.mktemp("once") / "data", twin)
-    service.start()
-    yield service
-    assert service.stop() == 0
+    with sender_in(tmp_path_factory.mktemp("once"), twin) as service:
+        service.start()
+        yield service
+        assert service.stop() == 0
 
 
 @pytest.fixture
@@ -236,21 +236,19 @@ def test_a_silent_twilio_leaves_the_text_in_doubt_after_the_answers_timeout(serv
 def test_a_twilio_that_is_not_there_makes_texts_wait_not_fail(service: Sender, tmp_path: Path) -> None:
     with twin_in(tmp_path) as other:
         url = other.url
-    absent = Sender(tmp_path / "data", other, twilio_api_url=url)
-    absent.start()
-    absent.create(destination())
-    event = an_event()
-    send(absent, event)
+    with sender_in(tmp_path, other, twilio_api_url=url) as absent:
+        absent.start()
+        absent.create(destination())
+        event = an_event()
+        send(absent, event)
 
-    def tried() -> bool:
-        return any(row["attempts"] > 1 for row in absent.deliveries(event_uuid=event["uuid"]))
+        def tried() -> bool:
+            return any(row["attempts"] > 1 for row in absent.deliveries(event_uuid=event["uuid"]))
 
-    eventually(tried, what="a second attempt")
-    (row,) = absent.deliveries(event_uuid=event["uuid"])
-    assert row["status"] in ("pending", "sending")
-    assert absent.stop() == 0
-    (row,) = absent.deliveries(event_uuid=event["uuid"])
-    assert row["status"] == "pending", "what was certainly not sent waits for the next start"
+        eventually(tried, what="a second attempt")
+        assert only_row(absent, event)["status"] in ("pending", "sending")
+        assert absent.stop() == 0
+        assert only_row(absent, event)["status"] == "pending", "what was certainly not sent waits for the next start"
 
 
 # --- credentials, and destinations that go away -----------------------------------------------------------------------

@@ -21,7 +21,7 @@ from smspipe.pipeline.prepare import prepare
 from smspipe.sandbox import DEMO_ACCOUNT_SID, DEMO_AUTH_TOKEN
 from tests.acceptance.service import API_KEY, Answer, twilio_destination
 from tests.pipeline.conftest import SITE, Ledger, a_destination
-from tests.pipeline.town import Sender, Twin, lent, number, twin_in
+from tests.pipeline.town import Sender, Twin, lent, number, sender_in, twin_in
 
 FUNCTIONS = "/api/projects/1/hog_functions/"
 SENDER = "+15005550006"
@@ -36,10 +36,10 @@ def twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twin]:
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory, twin: Twin) -> Iterator[Sender]:
-    service = Sender(tmp_path_factory.mktemp("seeds") / "data", twin)
-    service.start()
-    yield service
-    assert service.stop() == 0
+    with sender_in(tmp_path_factory.mktemp("seeds"), twin) as service:
+        service.start()
+        yield service
+        assert service.stop() == 0
 
 
 @pytest.fixture

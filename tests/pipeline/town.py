@@ -176,6 +176,17 @@ class Sender(Service):
 
 
 @contextmanager
+def sender_in(folder: Path, twin: Twin, **settings: str) -> Iterator[Sender]:
+    """Prepare a service, not yet started, for the length of a block: whatever happens, it does not outlive it."""
+    service = Sender(folder / "data", twin, **settings)
+    try:
+        yield service
+    finally:
+        if service.running:
+            service.kill()
+
+
+@contextmanager
 def lent(service: Sender, twin: Twin) -> Iterator[Sender]:
     """Lend a running service to one test: afterwards its destinations are deleted and the sandbox is as new."""
     yield service
