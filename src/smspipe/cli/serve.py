@@ -7,6 +7,7 @@ all, is the parser's, which comes to the same `Options`.
 """
 
 import signal
+import sys
 from dataclasses import dataclass
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -61,6 +62,10 @@ def run(options: Options) -> int:
     Raises:
         Invalid: the settings make no sense, or the folder or the port is taken.
     """
+    if not sys.stderr.isatty() and "rich" not in sys.modules:
+        # structlog loads rich for colours whenever it is installed: a tenth of a second and four megabytes for nothing
+        # in a service whose log is no terminal.
+        sys.modules["rich"] = None  # type: ignore[assignment]  # how Python spells "cannot be imported"
     from smspipe import app, config
     from smspipe.web import server
 

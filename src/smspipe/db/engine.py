@@ -24,7 +24,8 @@ _PRAGMAS = (
     "pragma busy_timeout=5000",
     "pragma foreign_keys=on",
     "pragma temp_store=memory",
-    "pragma cache_size=-8192",
+    # 3 MiB a connection: the writer's pages are those of the last seconds, and the system's cache has the others
+    "pragma cache_size=-3072",
     # 4 MiB between checkpoints: long enough that a busy service does not copy pages back at every commit
     "pragma wal_autocheckpoint=1024",
     "pragma journal_size_limit=67108864",

@@ -41,6 +41,8 @@ _GROUP_EVENTS = 1000
 _READ_BYTES = 8 * 2**20
 _MEMORY_BYTES = 32 * 2**20
 """Bodies handed over in memory; beyond it fan-out reads from the log."""
+_PERSONS = 4000
+"""Profiles in memory, 3 KiB each with what browsers tell of them."""
 _HOUSEKEEPING_SECONDS = 3600.0
 _WAIT_AFTER_FAULT = 1.0
 
@@ -75,7 +77,7 @@ class Pipe:
         self._keyring = keyring
         self._clock = clock
         self._limits = limits
-        self._cache = persons.Cache()
+        self._cache = persons.Cache(limit=_PERSONS)
         self._entries: deque[tuple[int, Sequence[Event], int]] = deque()
         self._entries_bytes = 0
         self._position = 0

@@ -170,21 +170,22 @@ class CaptureDoor:
         return answer.status, headers, answer.body
 
 
+_FIELDS = {
+    b"content-type": "content_type",
+    b"content-encoding": "content_encoding",
+    b"authorization": "authorization",
+    b"posthog-sdk-info": "sdk_info",
+    b"posthog-attempt": "attempt",
+    b"posthog-request-id": "request_id",
+    b"posthog-request-timestamp": "request_timestamp",
+}
+"""Header → field of a capture request: most requests have one of them."""
+
+
 def _request(incoming: Incoming, body: bytes) -> CaptureRequest:
-    header = incoming.header
+    found = {_FIELDS[name]: value.decode("latin-1") for name, value in incoming.headers.items() if name in _FIELDS}
     return CaptureRequest(
-        method=incoming.method,
-        path=incoming.path,
-        query=incoming.query,
-        content_type=header(b"content-type"),
-        content_encoding=header(b"content-encoding"),
-        authorization=header(b"authorization"),
-        sdk_info=header(b"posthog-sdk-info"),
-        attempt=header(b"posthog-attempt"),
-        request_id=header(b"posthog-request-id"),
-        request_timestamp=header(b"posthog-request-timestamp"),
-        body=body,
-        ip=incoming.ip,
+        method=incoming.method, path=incoming.path, query=incoming.query, body=body, ip=incoming.ip, **found
     )
 
 
