@@ -62,20 +62,7 @@ def run(options: Options) -> int:
     Raises:
         Invalid: the settings make no sense, or the folder or the port is taken.
     """
-    if not sys.stderr.isatty() and "rich" not in sys.modules:
-        # structlog loads rich for colours whenever it is installed: a tenth of a second and four megabytes for nothing
-        # in a service whose log is no terminal.
-        sys.modules["rich"] = None  # type: ignore[assignment]  # how Python spells "cannot be imported"
-    from smspipe import app, config
-    from smspipe.web import server
-
-    settings = config.load(config.find(given={"data": options.data}))
     started = False
-
-    def ready(running: "Running") -> None:
-        nonlocal started
-        started = True
-        print(_welcome(running, settings, sandbox=options.sandbox), flush=True)
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         # Once it serves, the server has its own handlers and ends in good order. Before that there is nothing to be
@@ -85,6 +72,19 @@ def run(options: Options) -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
+    if not sys.stderr.isatty() and "rich" not in sys.modules:
+        # structlog loads rich for colours whenever it is installed: a tenth of a second and four megabytes for nothing
+        # in a service whose log is no terminal.
+        sys.modules["rich"] = None  # type: ignore[assignment]  # how Python spells "cannot be imported"
+    from smspipe import app, config
+    from smspipe.web import server
+
+    settings = config.load(config.find(given={"data": options.data}))
+
+    def ready(running: "Running") -> None:
+        nonlocal started
+        started = True
+        print(_welcome(running, settings, sandbox=options.sandbox), flush=True)
 
     def main() -> Any:
         return app.serve(settings, host=options.host, port=options.port, sandbox=options.sandbox, ready=ready)
