@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from smspipe.model.ids import event_uuid_for, uuid7
 from smspipe.model.phone import mask
 
-TIMES = st.datetimes(min_value=datetime(1970, 1, 1), max_value=datetime(5000, 1, 1), timezones=st.just(UTC))
+FIRST, LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(5000, 1, 1, tzinfo=UTC)
+TIMES = st.datetimes(FIRST.replace(tzinfo=None), LAST.replace(tzinfo=None), timezones=st.just(UTC))
 
 
 @given(TIMES, st.binary(min_size=10, max_size=10))

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 import pytest
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection
 
 from smspipe.db import Database, migrate, open_database
-from smspipe.db.engine import begin_write
+from smspipe.db.engine import begin_write, driver_of
 from smspipe.model.event import Event
 from smspipe.model.ids import EventUuid
 from smspipe.persons import Cache, Seen, update
@@ -76,12 +76,10 @@ def see(connection: Connection, cache: Cache) -> See:
 
 
 @pytest.fixture
-def statements(connection: Connection) -> list[str]:
-    """Collect the first word of every statement that is executed from now on."""
+def statements(connection: Connection) -> Iterator[list[str]]:
+    """Collect the first word of every statement that reaches the driver from now on."""
     words: list[str] = []
-
-    def note(*arguments: Any) -> None:
-        words.append(arguments[2].split()[0].lower())
-
-    event.listen(connection, "before_cursor_execute", note)
-    return words
+    driver = driver_of(connection)
+    driver.set_trace_callback(lambda sql: words.append(sql.split()[0].lower()))
+    yield words
+    driver.set_trace_callback(None)

@@ -4,9 +4,12 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, Row, Table, bindparam, delete, insert, select, tuple_, update
+import msgspec
+from sqlalchemy import Connection, Row, Table, bindparam, delete, func, insert, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from smspipe.db import Hot
+from smspipe.model.clock import from_micros, to_micros
 from smspipe.model.event import Group
 from smspipe.model.ids import PersonId
 from smspipe.model.person import Person
@@ -16,20 +19,47 @@ CHUNK: Final = 500
 """Values in one `in (…)`: every database takes that many, and a statement stays short."""
 
 T = TypeVar("T")
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
 
-_BY_DISTINCT_ID = select(distinct_ids.c.distinct_id, persons).join(persons, persons.c.id == distinct_ids.c.person_id)
+_PERSON = ("id", "properties", "created_at", "identified", "updated_at")
+
+
+def _write_over(into: sqlite.Insert) -> sqlite.Insert:
+    rest = {name: into.excluded[name] for name in _PERSON if name != "id"}
+    return into.on_conflict_do_update(index_elements=[persons.c.id], set_=rest)
+
+
+# Every group of events with somebody new in it runs these three.
+_READ = Hot(
+    select(distinct_ids.c.distinct_id, persons.c.id, persons.c.properties, persons.c.created_at, persons.c.identified)
+    .join(persons, persons.c.id == distinct_ids.c.person_id)
+    # one list as one value, so that the statement's text does not change with its length
+    .where(distinct_ids.c.distinct_id.in_(select(func.json_each(bindparam("wanted")).table_valued("value").c.value))),
+    ("wanted",),
+)
+_WRITE = Hot(_write_over(sqlite.insert(persons)), _PERSON, insert=True)
+_ATTACH = Hot(insert(distinct_ids), ("distinct_id", "person_id"), insert=True)
 _MOVE = update(distinct_ids).where(distinct_ids.c.person_id == bindparam("away")).values(person_id=bindparam("into"))
 _DELETE = delete(persons).where(persons.c.id == bindparam("away"))
 
 
 def read_persons(connection: Connection, wanted: Sequence[str]) -> list[tuple[str, Person]]:
     """Read the persons of these distinct_ids, as far as there are any."""
-    rows = (
-        row
-        for chunk in _chunks(wanted)
-        for row in connection.execute(_BY_DISTINCT_ID.where(distinct_ids.c.distinct_id.in_(chunk)))
-    )
-    return [(row.distinct_id, to_person(row)) for row in rows]
+    if not wanted:
+        return []
+    return [
+        (
+            distinct_id,
+            Person(
+                id=id_,
+                properties=_decode(properties),
+                created_at=from_micros(created_at),
+                identified=bool(identified),
+            ),
+        )
+        for distinct_id, id_, properties, created_at, identified in _READ.read(connection, (_encode(wanted).decode(),))
+    ]
 
 
 def read_person(connection: Connection, person_id: PersonId) -> Person | None:
@@ -62,23 +92,19 @@ def read_groups(connection: Connection, wanted: Sequence[tuple[int, str]]) -> di
 
 def write_persons(connection: Connection, changed: Sequence[Person], now: datetime) -> None:
     """Write persons, new ones and known ones alike."""
+    at = to_micros(now)
     rows = [
-        {
-            "id": person.id,
-            "properties": person.properties,
-            "created_at": person.created_at,
-            "identified": person.identified,
-            "updated_at": now,
-        }
-        for person in changed
+        (each.id, _encode(each.properties).decode(), to_micros(each.created_at), each.identified, at)
+        for each in changed
     ]
-    _upsert(connection, persons, rows)
+    if rows:
+        _WRITE.run(connection, rows)
 
 
 def write_distinct_ids(connection: Connection, new: Sequence[tuple[str, PersonId]]) -> None:
     """Write which person each of these new distinct_ids leads to."""
     if new:
-        connection.execute(insert(distinct_ids), [{"distinct_id": each, "person_id": id_} for each, id_ in new])
+        _ATTACH.run(connection, new)
 
 
 def move_distinct_ids(connection: Connection, moves: Sequence[tuple[PersonId, PersonId]]) -> None:
