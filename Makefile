@@ -18,7 +18,7 @@ demo: .venv/.demo  ## start the service with its sandbox phone, and send it samp
 	.venv/bin/smspipe demo $(ARGS)
 
 test: .venv/.dev .cache/.browser check  ## run every check and every test
-	.venv/bin/pytest -n 2 $(ARGS)
+	.venv/bin/pytest -n 2 --dist loadfile $(ARGS)
 
 check: .venv/.dev  ## format, lint, types and layers, without the tests
 	.venv/bin/ruff format --check --quiet .
