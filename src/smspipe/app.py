@@ -5,7 +5,7 @@ import dataclasses
 import fcntl
 import logging
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
@@ -22,6 +22,7 @@ from smspipe.destinations import Keyring
 from smspipe.model import clock
 from smspipe.model.destination import Account, Destination
 from smspipe.model.errors import Invalid, Permanent, Temporary
+from smspipe.model.filter import Action
 from smspipe.model.ids import EventUuid
 from smspipe.pipeline import explain, trial
 from smspipe.pipeline.explain import Explanation
@@ -101,7 +102,7 @@ class House:
             keyring=self.keyring,
             api_key=self.config.api_key,
             clock=self.now,
-            prepare=lambda destination: prepare(destination, self.site),
+            prepare=lambda destination, actions: prepare(destination, self._site(actions)),
             changed=self.pipe.reload,
             test=self._test,
             explain=self._explain,
@@ -127,13 +128,16 @@ class House:
 
         return keep_drop(route)
 
-    async def _test(self, destination: Destination, sample: Sample, mock: bool) -> Trial:
-        prepared = prepare(destination, self.site)
+    def _site(self, actions: Mapping[str, Action]) -> Site:
+        return msgspec.structs.replace(self.site, actions=actions)
+
+    async def _test(self, destination: Destination, actions: Mapping[str, Action], sample: Sample, mock: bool) -> Trial:
+        prepared = prepare(destination, self._site(actions))
         return await trial.run(prepared, sample, self.now(), client=None if mock else self.client)
 
     def _explain(self, connection: Connection, uuid: EventUuid) -> Explanation | None:
         found = destinations.load_all(connection, self.keyring)
-        return explain.explain(connection, uuid, found, self.site)
+        return explain.explain(connection, uuid, found, self._site(destinations.load_actions(connection)))
 
     async def _check_account(self, account: Account) -> None:
         _raise_unless_well(await self.client.check(account))

@@ -6,24 +6,18 @@ Each docstring begins with the first words of the sentence that it holds us to. 
 """
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
 import msgspec
 import pytest
 
-from smspipe.model.event import Event
-from smspipe.model.filter import Action, ActionFilter, ActionStep, Filter
-from smspipe.model.ids import EventUuid
-from smspipe.pipeline.decide import decide
-from smspipe.pipeline.prepare import prepare
 from smspipe.sandbox import DEMO_ACCOUNT_SID, DEMO_AUTH_TOKEN
 from tests.acceptance.service import API_KEY, Answer, twilio_destination
-from tests.pipeline.conftest import SITE, Ledger, a_destination
 from tests.pipeline.town import Sender, Twin, lent, number, sender_in, twin_in
 
 FUNCTIONS = "/api/projects/1/hog_functions/"
+ACTIONS = "/api/projects/1/actions/"
 SENDER = "+15005550006"
 _made = count(5_000_000)
 
@@ -279,32 +273,53 @@ def test_the_plugins_settings_text_when_their_events_are_detected(service: Sende
     assert twin.texts(phone) == ["Hi signup occured - PostHog"]
 
 
-def test_an_action_is_detected_as_well() -> None:
-    """“… events or actions …”: where an action is known, an event that is one of its steps leads to a text."""
-    paid = Action(id="5", name="Paid", steps=(ActionStep(event="invoice paid"), ActionStep(event="order paid")))
-    site = msgspec.structs.replace(SITE, actions={"5": paid})
-    destination = a_destination(filter=Filter(actions=(ActionFilter(id="5", name="Paid"),)))
-    now = datetime(2026, 3, 1, tzinfo=UTC)
-    texted = []
-    for name in ("invoice paid", "order paid", "paid"):
-        event = Event(
-            uuid=EventUuid("01960000-0000-7000-8000-000000000001"),
-            event=name,
-            distinct_id="ada",
-            timestamp=now,
-            received_at=now,
-            properties={"phone": "+15005550009", "text": "Hi"},
-        )
-        if any(made.message for made in decide(event, None, (), prepare(destination, site), Ledger(), now)):
-            texted.append(name)
-    assert texted == ["invoice paid", "order paid"]
+def store_action(service: Sender, name: str, *steps: dict[str, Any]) -> int:
+    stored = post(service, {"name": name, "steps": list(steps)}, ACTIONS)
+    assert stored.status == 201, stored.text
+    id_: int = stored.json["id"]
+    return id_
+
+
+def test_an_action_is_detected_as_well(service: Sender, twin: Twin, phone: str) -> None:
+    """“… events or actions are detected …”: an event that is one of the action's steps, within the same timeout."""
+    big = {
+        "event": "order shipped",
+        "properties": [{"key": "amount", "value": 100, "operator": "gte", "type": "event"}],
+    }
+    clicked = {"event": "$autocapture", "text": "Buy everything", "text_matching": "exact"}
+    store_action(service, "Big order", big, clicked)
+    service.create(plugin(f"Big order:{phone}", timeout="31536000", message="Big: {event.event}"))
+    chain = 'button.buy:nth-child="1"nth-of-type="1"text="{}"'
+    small = send(service, amount=99)
+    other = send(service, "$autocapture", **{"$elements_chain": chain.format("Buy one")})
+    by_name = send(service, "Big order")
+    assert [service.deliveries(event_uuid=uuid) for uuid in (small, other, by_name)] == [[], [], []]
+    assert "99, which is not at least 100" in service.explain(small)[0]["sentence"]
+    first = send(service, amount=100)
+    again = send(service, amount=2000)
+    click = send(service, "$autocapture", **{"$elements_chain": chain.format("Buy everything")})
+    assert sorted(twin.texts(phone)) == ["Big: $autocapture", "Big: order shipped"]
+    assert [only_row(service, uuid)["reason"] for uuid in (first, again, click)] == [None, "cooldown", None]
+
+
+def test_events_meet_an_action_as_it_was_changed_last(service: Sender, twin: Twin, phone: str) -> None:
+    """“… events or actions …”: in a filter too, and from the answer to its change on."""
+    id_ = store_action(service, "Paid", {"event": "invoice paid"})
+    filters = {"actions": [{"id": id_, "name": "Paid", "type": "actions"}]}
+    service.create(twilio_destination("Shop", to=TO_EVENT_PHONE, body="{event.event}", filters=filters))
+    send(service, "invoice paid", phone=phone)
+    send(service, "order paid", phone=phone)
+    service.call("PATCH", f"{ACTIONS}{id_}/", {"steps": [{"event": "order paid"}]})
+    send(service, "invoice paid", phone=phone)
+    send(service, "order paid", phone=phone)
+    assert sorted(twin.texts(phone)) == ["invoice paid", "order paid"]
 
 
 def test_an_action_that_is_not_known_is_refused_not_ignored(service: Sender, phone: str) -> None:
     """“… events or actions …”: a pair that could never text is an error when it is saved."""
-    answer = post(service, plugin(f"action:Big order:{phone}"))
+    answer = post(service, plugin(f"action:Huge order:{phone}"))
     assert (answer.status, answer.json["attr"]) == (400, "inputs__triggeringEventsAndNumber")
-    assert "Big order" in answer.json["detail"]
+    assert "Huge order" in answer.json["detail"]
 
 
 def test_each_of_several_pairs_texts_its_own_number(service: Sender, twin: Twin) -> None:

@@ -1,15 +1,17 @@
 """Every change is kept as a version, secrets stay secret, and what is loaded means what was written."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
 import msgspec
 import pytest
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, select
 
 from smspipe.destinations import Keyring, integrations, registry, revision
+from smspipe.destinations.actions import create_action
 from smspipe.destinations.registry import Query
-from smspipe.destinations.tables import destination_versions, destinations
+from smspipe.destinations.tables import actions, destination_versions, destinations
 from smspipe.model.destination import Account, Destination, Secret, Templating
 from smspipe.model.errors import Invalid
 from smspipe.model.filter import Action
@@ -345,13 +347,14 @@ def test_a_destination_whose_action_is_gone_is_loaded_without_routes_and_says_wh
     connection: Connection, keyring: Keyring, cooldown_body: dict[str, Any], body: dict[str, Any]
 ) -> None:
     cooldown_body["inputs"]["triggeringEventsAndNumber"] = {"value": "action:Bought:+15005550006"}
-    actions = {"7": Action(id="7", name="Bought")}
-    create(connection, keyring, cooldown_body, actions=actions)
+    bought_id = create_action(connection, {"name": "Bought"}, now=NOW).id
+    create(connection, keyring, cooldown_body)
     create(connection, keyring, body, now=LATER)
-    (bought,) = [each for each in registry.load_all(connection, keyring, actions) if each.routes[0].action]
-    assert bought.routes[0].action == "7"
+    (bought,) = [each for each in registry.load_all(connection, keyring) if each.routes[0].action]
+    assert bought.routes[0].action == str(bought_id)
     assert bought.paused is None
-    broken, other = registry.load_all(connection, keyring, {})
+    connection.execute(delete(actions))
+    broken, other = registry.load_all(connection, keyring)
     assert broken.routes == ()
     assert broken.paused == "Its settings can no longer be read: There is no action named 'Bought'."
     assert len(other.routes) == 1
@@ -393,7 +396,7 @@ def test_a_destination_whose_key_is_lost_can_be_switched_off_and_gets_its_secret
 def test_what_does_not_compile_is_refused_in_posthogs_words(
     connection: Connection, keyring: Keyring, body: dict[str, Any]
 ) -> None:
-    def check(destination: Destination) -> None:
+    def check(destination: Destination, _: Mapping[str, Action]) -> None:
         raise Invalid("Unexpected end.", field=destination.body.field, position=3, hint="Close the brace.")
 
     with pytest.raises(Invalid) as refused:
@@ -412,7 +415,7 @@ def test_what_does_not_compile_is_refused_in_posthogs_words(
 def test_a_filter_that_does_not_compile_is_kept_only_while_the_destination_is_off(
     connection: Connection, keyring: Keyring, body: dict[str, Any]
 ) -> None:
-    def check(destination: Destination) -> None:
+    def check(destination: Destination, _: Mapping[str, Action]) -> None:
         raise Invalid("There is no operator 'near'.", field="filters__events")
 
     with pytest.raises(Invalid, match=r"^Invalid filter configuration: There is no operator 'near'\.$"):

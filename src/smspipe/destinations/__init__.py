@@ -1,6 +1,7 @@
 """Keeper of the destinations: what someone wrote down of which events become which texts, in all its versions."""
 
-from smspipe.destinations import integrations, registry, templates
+from smspipe.destinations import actions, integrations, registry, templates
+from smspipe.destinations.actions import load_actions
 from smspipe.destinations.registry import Record, Version, load, load_all, pause
 from smspipe.destinations.revision import revision
 from smspipe.destinations.secrets import Keyring, generate_key
@@ -9,9 +10,11 @@ __all__ = [
     "Keyring",
     "Record",
     "Version",
+    "actions",
     "generate_key",
     "integrations",
     "load",
+    "load_actions",
     "load_all",
     "pause",
     "registry",

@@ -1,8 +1,7 @@
 """Make sure that a draft can be run before it is kept, and say what is wrong in PostHog's words."""
 
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 from sqlalchemy import Connection
@@ -16,12 +15,11 @@ from smspipe.model.errors import Invalid
 from smspipe.model.filter import Action
 from smspipe.model.ids import DestinationId
 
-Check = Callable[[Destination], object]
-"""Compiles a destination's filter and templates; raises `Invalid` for what does not compile."""
-NO_ACTIONS: Final[Mapping[str, Action]] = MappingProxyType({})
+Check = Callable[[Destination, Mapping[str, Action]], object]
+"""Compiles a filter and templates, given the actions by id; raises `Invalid` for what does not compile."""
 
 
-def no_check(destination: Destination) -> None:
+def no_check(destination: Destination, actions: Mapping[str, Action]) -> None:
     """Find everything right: for who compiles elsewhere."""
 
 
@@ -30,7 +28,7 @@ class Reader(msgspec.Struct, frozen=True, kw_only=True):
 
     connection: Connection
     keyring: Keyring
-    actions: Mapping[str, Action] = NO_ACTIONS
+    actions: Mapping[str, Action]
 
     def read(self, draft: Draft, id: DestinationId, version: int, paused: str | None = None) -> Destination:  # noqa: A002 (the model's own word)
         """Read one document; errors as `meaning.read`."""
@@ -45,7 +43,7 @@ class Reader(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def check_draft(draft: Draft, destination: Destination, check: Check) -> dict[str, Any]:
+def check_draft(draft: Draft, destination: Destination, check: Check, actions: Mapping[str, Action]) -> dict[str, Any]:
     """
     Check that a draft can be run, and give the document to keep.
 
@@ -59,7 +57,7 @@ def check_draft(draft: Draft, destination: Destination, check: Check) -> dict[st
     if document["enabled"] and destination.account is None:
         _refuse_missing_account(document)
     try:
-        compile_draft(draft, destination, check)
+        compile_draft(draft, destination, check, actions)
     except Invalid as error:
         if document["enabled"] or not _is_about_filters(error):
             raise
@@ -67,7 +65,7 @@ def check_draft(draft: Draft, destination: Destination, check: Check) -> dict[st
     return {**document, "filters": {key: part for key, part in document["filters"].items() if key != "bytecode_error"}}
 
 
-def compile_draft(draft: Draft, destination: Destination, check: Check) -> None:
+def compile_draft(draft: Draft, destination: Destination, check: Check, actions: Mapping[str, Action]) -> None:
     """
     Run `check`, and word what it finds as PostHog does.
 
@@ -75,7 +73,7 @@ def compile_draft(draft: Draft, destination: Destination, check: Check) -> None:
         Invalid: what `check` raised, under a prefix that says what is meant.
     """
     try:
-        check(destination)
+        check(destination, actions)
     except Invalid as error:
         told, field = str(error), error.field or ""
         prefix = ""

@@ -12,15 +12,16 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Row, func, insert, or_, select, update
 
+from smspipe.destinations.actions import load_actions
 from smspipe.destinations.changes import Change, compare, compare_secrets
-from smspipe.destinations.checking import NO_ACTIONS, Check, Reader, check_draft, compile_draft, no_check
+from smspipe.destinations.checking import Check, Reader, check_draft, compile_draft, no_check
 from smspipe.destinations.document import Draft, change_document, create_document
 from smspipe.destinations.revision import bump
 from smspipe.destinations.secrets import Keyring
 from smspipe.destinations.tables import destination_versions, destinations, integrations
 from smspipe.model.destination import Destination, Templating, Text
 from smspipe.model.errors import Invalid, Permanent
-from smspipe.model.filter import Action, Filter
+from smspipe.model.filter import Filter
 from smspipe.model.ids import DestinationId, uuid7
 
 
@@ -68,7 +69,6 @@ def create(
     now: datetime,
     by: str = "api",
     check: Check = no_check,
-    actions: Mapping[str, Action] = NO_ACTIONS,
     id: DestinationId | None = None,  # noqa: A002 (the model's own word)
 ) -> Record:
     """
@@ -79,8 +79,8 @@ def create(
     """
     draft = create_document(body)
     new_id = id or DestinationId(uuid7(now))
-    destination = Reader(connection=connection, keyring=keyring, actions=actions).read(draft, new_id, 1)
-    document = check_draft(draft, destination, check)
+    reader = _reader(connection, keyring)
+    document = check_draft(draft, reader.read(draft, new_id, 1), check, reader.actions)
     values = {
         "id": new_id,
         "version": 1,
@@ -106,7 +106,6 @@ def change(
     now: datetime,
     by: str = "api",
     check: Check = no_check,
-    actions: Mapping[str, Action] = NO_ACTIONS,
 ) -> Record | None:
     """
     Change the fields that a body has; None if there is no such destination.
@@ -126,8 +125,8 @@ def change(
     paused = None if "inputs" in body or "enabled" in body else row.paused
     document = draft.document
     if not document["deleted"]:
-        reader = Reader(connection=connection, keyring=keyring, actions=actions)
-        document = check_draft(draft, reader.read(draft, id, row.version + 1, paused), check)
+        reader = _reader(connection, keyring)
+        document = check_draft(draft, reader.read(draft, id, row.version + 1, paused), check, reader.actions)
     changes = [*compare(row.document, document), *compare_secrets(stored, draft.secrets)]
     values: dict[str, Any] = {}
     if paused != row.paused:
@@ -176,7 +175,7 @@ def versions(connection: Connection, id: DestinationId) -> list[Version]:  # noq
     ]
 
 
-def load_all(connection: Connection, keyring: Keyring, actions: Mapping[str, Action] = NO_ACTIONS) -> list[Destination]:
+def load_all(connection: Connection, keyring: Keyring) -> list[Destination]:
     """
     Load every destination that is not deleted, secrets included, oldest first.
 
@@ -184,7 +183,7 @@ def load_all(connection: Connection, keyring: Keyring, actions: Mapping[str, Act
     whose secrets no key opens comes without an account.
     """
     rows = connection.execute(select(destinations).where(destinations.c.deleted.is_(False)).order_by(destinations.c.id))
-    reader = Reader(connection=connection, keyring=keyring, actions=actions)
+    reader = _reader(connection, keyring)
     return [_to_destination(reader, row, row.document, row.version) for row in rows.all()]
 
 
@@ -193,7 +192,6 @@ def load(
     id: DestinationId,  # noqa: A002 (the model's own word)
     keyring: Keyring,
     version: int | None = None,
-    actions: Mapping[str, Action] = NO_ACTIONS,
 ) -> Destination | None:
     """
     Load one destination, deleted or not: its document of `version` (None for the latest) with the secrets of today.
@@ -213,7 +211,7 @@ def load(
         if kept is None:
             return None
         document, number = kept, version
-    reader = Reader(connection=connection, keyring=keyring, actions=actions)
+    reader = _reader(connection, keyring)
     return _to_destination(reader, row, document, number)
 
 
@@ -224,7 +222,6 @@ def draft_of(
     keyring: Keyring,
     id: DestinationId | None = None,  # noqa: A002 (the model's own word)
     check: Check = no_check,
-    actions: Mapping[str, Action] = NO_ACTIONS,
 ) -> Destination | None:
     """
     Read a body that is not saved (yet) as the destination that it would make; None if `id` names none.
@@ -241,9 +238,9 @@ def draft_of(
         if row is None or row.deleted:
             return None
         draft, version = change_document(row.document, _open(keyring, row.secrets), body), row.version
-    reader = Reader(connection=connection, keyring=keyring, actions=actions)
+    reader = _reader(connection, keyring)
     destination = reader.read(draft, id or DestinationId("new"), version)
-    compile_draft(draft, destination, check)
+    compile_draft(draft, destination, check, reader.actions)
     return destination
 
 
@@ -288,6 +285,11 @@ def count_unreadable(connection: Connection, keyring: Keyring) -> int:
             except Permanent:
                 count += 1
     return count
+
+
+def _reader(connection: Connection, keyring: Keyring) -> Reader:
+    """Read with the actions of the same transaction, so that none is deleted between the look and the writing."""
+    return Reader(connection=connection, keyring=keyring, actions=load_actions(connection))
 
 
 def _to_destination(reader: Reader, row: Row[Any], document: dict[str, Any], version: int) -> Destination:

@@ -1,6 +1,6 @@
 """The registry's tables. A secret lies in one place only, encrypted: never in a document or a version."""
 
-from sqlalchemy import Boolean, Column, Index, Integer, Table, Text, UniqueConstraint
+from sqlalchemy import Boolean, Column, Index, Integer, Table, Text, UniqueConstraint, text
 
 from smspipe.db import Instant, Json, metadata
 
@@ -50,6 +50,21 @@ integrations = Table(
     Column("updated_at", Instant, nullable=False),
     UniqueConstraint("kind", "integration_id"),
     # An id once given is never given again: a destination may still name a deleted integration.
+    sqlite_autoincrement=True,
+)
+
+actions = Table(
+    "actions",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("name", Text, nullable=False),
+    Column("document", Json, nullable=False),
+    Column("deleted", Boolean, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    # Pairs name an action by its name: of those that are not deleted only one may have it.
+    Index("actions_name", "name", unique=True, sqlite_where=text("NOT deleted"), postgresql_where=text("NOT deleted")),
+    # An id once given is never given again: a filter may still name it.
     sqlite_autoincrement=True,
 )
 

@@ -8,7 +8,7 @@ fan-out reads them from the log behind its cursor.
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -24,6 +24,7 @@ from smspipe.model.delivery import Status
 from smspipe.model.destination import Destination
 from smspipe.model.errors import Fault, Temporary
 from smspipe.model.event import Event, Payload
+from smspipe.model.filter import Action
 from smspipe.model.ids import DestinationId
 from smspipe.model.outcome import Reason
 from smspipe.pipeline import fanout
@@ -96,7 +97,7 @@ class Pipe:
         self._metrics: Counter[tuple[DestinationId, str]] = Counter()
         self._flush: asyncio.TimerHandle | None = None
         self._ending = False
-        self.site = site
+        self._site = site
         self.plan = Plan()
         self.accept = Accept(writer, self._committed, most_bytes=limits.accept_bytes)
         self.dispatch = Dispatch(
@@ -171,19 +172,19 @@ class Pipe:
         return eventlog.position_of(connection, fanout.READER), eventlog.last_position(connection), lost
 
     async def _reload(self) -> None:
-        loaded, freed = await asyncio.wrap_future(self._writer.run_job(self._load))
-        self.plan = prepare_all(loaded, self.site, _tell_broken)
+        loaded, actions, freed = await asyncio.wrap_future(self._writer.run_job(self._load))
+        self.plan = prepare_all(loaded, msgspec.structs.replace(self._site, actions=actions), _tell_broken)
         if freed:
             self.dispatch.wake()
 
-    def _load(self, connection: Connection) -> tuple[list[Destination], int]:
-        """Read the destinations that are on, and let go what was held for those that run."""
+    def _load(self, connection: Connection) -> tuple[list[Destination], Mapping[str, Action], int]:
+        """Read the destinations that are on, and the actions; let go what was held for those that run."""
         loaded = [each for each in destinations.load_all(connection, self._keyring) if each.enabled]
         freed = 0
         for destination in ledger.holding(connection):
             if any(each.id == destination and obstacle(each) is None for each in loaded):
                 freed += ledger.release(connection, destination, self._clock())
-        return loaded, freed
+        return loaded, destinations.load_actions(connection), freed
 
     def _committed(self, requests: Sequence[tuple[int, Sequence[Event], int]]) -> None:
         """Hand the requests of a commit to fan-out."""

@@ -145,12 +145,10 @@ def list_destinations(
 @post("/hog_functions", operation_id="create_destination", summary="Create a destination", responses=PROBLEMS)
 async def create_destination(services: NamedDependency[Services], data: JSONBody[dict[str, Any]]) -> DestinationInFull:
     """Create a destination; what the body leaves out comes from its template."""
-    now, actions = services.clock(), services.actions()
+    now = services.clock()
 
     def job(connection: Connection) -> Record:
-        return registry.create(
-            connection, data, keyring=services.keyring, now=now, check=services.prepare, actions=actions
-        )
+        return registry.create(connection, data, keyring=services.keyring, now=now, check=services.prepare)
 
     record = await asyncio.wrap_future(services.writer.run_job(job))
     await services.changed()
@@ -168,7 +166,7 @@ def get_destination(services: NamedDependency[Services], function_id: FromPath[s
 
 
 async def _change(services: Services, function_id: str, data: dict[str, Any]) -> DestinationInFull:
-    now, actions = services.clock(), services.actions()
+    now = services.clock()
 
     def job(connection: Connection) -> Record | None:
         return registry.change(
@@ -178,7 +176,6 @@ async def _change(services: Services, function_id: str, data: dict[str, Any]) ->
             keyring=services.keyring,
             now=now,
             check=services.prepare,
-            actions=actions,
         )
 
     record = await asyncio.wrap_future(services.writer.run_job(job))

@@ -11,7 +11,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 
 from smspipe import __version__
 from smspipe.model.errors import Fault
-from smspipe.web import deliveries, destinations, events, health, history, integrations, invocations, templates
+from smspipe.web import actions, deliveries, destinations, events, health, history, integrations, invocations, templates
 from smspipe.web.auth import guard_with
 from smspipe.web.problems import answer_broken_json, answer_fault, answer_http, answer_surprise, answer_too_deep
 from smspipe.web.services import Services
@@ -25,6 +25,7 @@ _PROJECT: Final = (
     *history.HANDLERS,
     *templates.HANDLERS,
     *integrations.HANDLERS,
+    *actions.HANDLERS,
     *deliveries.HANDLERS,
     *events.HANDLERS,
 )

@@ -33,12 +33,15 @@ class Services:
     keyring: Keyring
     api_key: Secret
     clock: Callable[[], datetime]
-    prepare: Callable[[Destination], object]
-    """Compiles a destination and raises `Invalid` for what does not compile; what it gives is not looked at."""
+    prepare: Callable[[Destination, Mapping[str, Action]], object]
+    """
+    Compiles a destination, given the actions by id, and raises `Invalid` for what does not compile; what it gives is
+    not looked at.
+    """
     changed: Callable[[], Awaitable[None]]
     """Returns once new events meet the destinations as they are committed now."""
-    test: Callable[[Destination, Sample, bool], Awaitable[Trial]]
-    """Tries a destination with a sample; the last argument is true where nothing may be sent."""
+    test: Callable[[Destination, Mapping[str, Action], Sample, bool], Awaitable[Trial]]
+    """Tries a destination with a sample, given the actions by id; the last argument is true to send nothing."""
     explain: Callable[[Connection, EventUuid], Explanation | None]
     """Says what became of an event, None when the log does not hold it; called in a thread."""
     check_account: Callable[[Account], Awaitable[None]]
@@ -51,5 +54,3 @@ class Services:
     """Tells the sender that something in the ledger may be due."""
     ready: Callable[[], str | None] = lambda: None
     """Says in a sentence why the service should get no traffic, None when it should."""
-    actions: Callable[[], Mapping[str, Action]] = dict
-    """Gives the existing actions by id."""

@@ -12,6 +12,25 @@ down_revision = None
 def upgrade() -> None:
     """Go forward."""
     op.create_table(
+        "actions",
+        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("document", types.Json(), nullable=False),
+        sa.Column("deleted", sa.Boolean(), nullable=False),
+        sa.Column("created_at", types.Instant(), nullable=False),
+        sa.Column("updated_at", types.Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sqlite_autoincrement=True,
+    )
+    op.create_index(
+        "actions_name",
+        "actions",
+        ["name"],
+        unique=True,
+        sqlite_where=sa.text("NOT deleted"),
+        postgresql_where=sa.text("NOT deleted"),
+    )
+    op.create_table(
         "cooldowns",
         sa.Column("destination_id", sa.Text(), nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
