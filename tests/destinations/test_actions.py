@@ -87,6 +87,7 @@ def test_parts_of_a_step_that_have_no_say_are_dropped(connection: Connection) ->
         pytest.param({"name": None}, "name", "Not a valid string.", id="null"),
         pytest.param({"name": "x" * 401}, "name", "Ensure this field has no more than 400 characters.", id="long"),
         pytest.param({"name": "A", "description": 7}, "description", "Not a valid string.", id="description"),
+        pytest.param({"name": "A", "description": False}, "description", "Not a valid string.", id="flag"),
         pytest.param({"name": "A", "tags": "x"}, "tags", "This must be a list.", id="tags"),
         pytest.param({"name": "A", "tags": ["x", 7]}, "tags__1", "Not a valid string.", id="tag"),
         pytest.param({"name": "A", "steps": {}}, "steps", "This must be a list.", id="steps"),

@@ -113,9 +113,7 @@ def _read_document(before: Mapping[str, Any], body: Mapping[str, Any]) -> dict[s
     """Put what a body says in place of what was, and make sure that it can be run."""
     document = {
         "name": _read_name(body["name"]) if "name" in body else before["name"],
-        "description": _read_text(body.get("description") or "", "description")
-        if "description" in body
-        else before["description"],
+        "description": _read_description(body["description"]) if "description" in body else before["description"],
         "tags": _read_tags(body["tags"]) if "tags" in body else before["tags"],
         "steps": _read_steps(body["steps"]) if "steps" in body else before["steps"],
     }
@@ -130,6 +128,10 @@ def _read_name(given: Any) -> str:
     if len(name) > LONGEST_NAME:
         raise Invalid(f"Ensure this field has no more than {LONGEST_NAME} characters.", field="name")
     return name
+
+
+def _read_description(given: Any) -> str:
+    return "" if given is None else _read_text(given, "description")
 
 
 def _read_text(given: Any, field: str) -> str:
