@@ -6,6 +6,7 @@ Nothing that a package would run while it is being installed is run.
 """
 
 import fcntl
+import os
 import shutil
 import subprocess
 import tempfile
@@ -20,6 +21,8 @@ NODE: Final = _NODE_HOME / "bin" / "node"
 """The Node that tests run."""
 _NPM: Final = _NODE_HOME / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
 _PATIENCE_SECONDS: Final = 240
+_REFUSED: Final[dict[str, str]] = {}
+"""What could not be got, and why: the next test that needs it need not wait for the same answer."""
 
 
 class CouldNotGet(Exception):
@@ -50,7 +53,13 @@ def npm_package(name: str, version: str, *, dependencies: bool = True) -> Path:
     with (CACHE / f"{target.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not package.is_dir():
-            _install(name, version, target, package, dependencies=dependencies)
+            if target.name in _REFUSED:
+                raise CouldNotGet(_REFUSED[target.name])
+            try:
+                _install(name, version, target, package, dependencies=dependencies)
+            except CouldNotGet as error:
+                _REFUSED[target.name] = str(error)
+                raise
     return package
 
 
@@ -76,10 +85,13 @@ def _install(name: str, version: str, target: Path, package: Path, *, dependenci
 
 
 def _run_npm(wanted: str, folder: Path, *arguments: str) -> None:
+    # Node brings certificates of its own; a company's network has others, which the machine knows.
+    environment = {**os.environ, "NODE_USE_SYSTEM_CA": "1"}
     try:
         done = subprocess.run(
-            [NODE, _NPM, *arguments], cwd=folder, capture_output=True, text=True, timeout=_PATIENCE_SECONDS, check=False
-        )
+            [NODE, _NPM, *arguments, "--fetch-retries=1"],
+            cwd=folder, env=environment, capture_output=True, text=True, timeout=_PATIENCE_SECONDS, check=False,
+        )  # fmt: skip
     except subprocess.TimeoutExpired as error:
         raise CouldNotGet(f"npm package {wanted}: no answer after {_PATIENCE_SECONDS} s") from error
     if done.returncode != 0:
