@@ -66,7 +66,8 @@ def take_over(given: Document, *, accounts: list[Document], account: int | None,
         taken.body["mappings"] = None  # type: ignore[index]  # it was made above
     if (given.get("filters") or {}).get("actions"):
         taken.needs.append(
-            "Its filter names actions, which are not imported yet: put their conditions into the filter."
+            "Its filter names actions by PostHog's ids, which mean others here, or none: store each by the API "
+            "(/api/projects/1/actions/) and put its new id into the filter."
         )
     return taken
 
