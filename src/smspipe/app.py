@@ -79,7 +79,6 @@ class House:
             default_country=config.default_country,
         )
         self.pipe = Pipe(
-            database=self.database,
             writer=self.writer,
             client=self.client,
             keyring=self.keyring,

@@ -84,7 +84,6 @@ async def line(tmp_path: Path) -> AsyncIterator[Line]:
     writer.start()
     async with Client("http://127.0.0.1:9") as client:
         pipe = Pipe(
-            database=database,
             writer=writer,
             client=client,
             keyring=Keyring("k" * 40),

@@ -105,6 +105,8 @@ class Settlement(msgspec.Struct, frozen=True, kw_only=True):
     error_code: int | None = None
     error_message: str | None = None
     not_before: datetime | None = None
+    pause: str | None = None
+    """Why the whole destination must stop sending, where the answer says so."""
 
 
 def known(connection: Connection, uuids: Sequence[EventUuid]) -> set[tuple[EventUuid, DestinationId, int]]:

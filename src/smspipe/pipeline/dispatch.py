@@ -37,6 +37,7 @@ log = structlog.get_logger("smspipe.dispatch")
 _MOST_REMEMBERED = 2_000
 _UNKNOWN = 1_000_000
 """Counts as waiting until a claim has found the end."""
+_DRAIN_SECONDS = 10.0
 _WAIT_AFTER_FAULT = 1.0
 """Seconds until a settlement that the database refused is tried again."""
 
@@ -131,15 +132,23 @@ class Dispatch:
             self.wake(len(waiting))
 
     async def stop(self) -> None:
-        """Let requests under way end (the client gives them its drain time), and write down every answer."""
+        """
+        Let requests under way end (the client gives them its drain time), and write down every answer.
+
+        A database that cannot be written is not waited for longer than that: the deliveries stay SENDING there, and the
+        next start takes them for unconfirmed.
+        """
         self._ending = True
         if self._timer is not None:
             self._timer.cancel()
         await self._client.close()
         await self._idle.wait()
-        while self._answers or self._submitted:
-            self._submit()
-            await asyncio.sleep(0.01)  # the writer answers within a commit; this is the end of the process
+        until = asyncio.get_running_loop().time() + _DRAIN_SECONDS
+        while (self._answers or self._submitted) and asyncio.get_running_loop().time() < until:  # noqa: ASYNC110 (two ends)
+            await asyncio.sleep(0.01)  # the writer answers within a commit, and a trip that failed is made again
+        if self._answers:
+            count("smspipe_faults_total")
+            log.error("answers_not_written", answers=len(self._answers))
 
     def _begin(self, delivery: Delivery) -> None:
         """Make the request of a delivery that is SENDING, unless a last look says otherwise."""
@@ -207,6 +216,7 @@ class Dispatch:
             reason=answer.reason,
             error_code=answer.code,
             error_message=answer.error_message or answer.saw,
+            pause=answer.saw if isinstance(answer, AccountFault) else None,
         )
 
     def _submit(self) -> None:
@@ -234,8 +244,8 @@ class Dispatch:
         if job.settled:
             job.lost = len(job.settled) - ledger.settle(connection, job.settled)
             for each in job.settled:
-                if each.move is Move.HOLD and each.reason is Reason.CREDENTIALS and each.error_code is not None:
-                    destinations.pause(connection, each.delivery.destination_id, each.error_message or "", now)
+                if each.pause is not None:
+                    destinations.pause(connection, each.delivery.destination_id, each.pause, now)
         if job.asked:
             job.claimed = ledger.claim_due(connection, now, job.asked, self._remembered)
             if len(job.claimed) < job.asked:
@@ -276,7 +286,7 @@ class Dispatch:
         status = target(each.move)
         if each.move is not Move.RETRY:
             self._settled(delivery.destination_id, status, each.reason)
-            if each.move is Move.HOLD and each.reason is Reason.CREDENTIALS:
+            if each.pause is not None:
                 self._paused(delivery.destination_id)
         elif each.not_before is not None:
             self._wake_at(each.not_before)

@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 
 from smspipe import destinations, eventlog, persons
 from smspipe.capture import events_of
-from smspipe.db import Database, Writer
+from smspipe.db import Writer
 from smspipe.deliveries import cooldowns, ledger, metrics
 from smspipe.destinations import Keyring
 from smspipe.model.delivery import Status
@@ -65,7 +65,6 @@ class Pipe:
     def __init__(
         self,
         *,
-        database: Database,
         writer: Writer,
         client: Client,
         keyring: Keyring,
@@ -73,7 +72,6 @@ class Pipe:
         clock: Callable[[], datetime],
         limits: Limits,
     ) -> None:
-        self._database = database
         self._writer = writer
         self._keyring = keyring
         self._clock = clock
@@ -127,7 +125,10 @@ class Pipe:
         await self._fan_idle.wait()
         await self.dispatch.stop()
         if self._metrics:
-            await asyncio.wrap_future(self._writer.run_job(self._write_metrics(self._take_metrics())))
+            try:
+                await asyncio.wrap_future(self._writer.run_job(self._write_metrics(self._take_metrics())))
+            except Temporary as error:
+                log.error("counts_not_written", error=str(error))
 
     def offer(self, payload: Payload, events: Sequence[Event], then: Then) -> bool:
         """Take a request for the log; False when too much waits, so that its answer must be 503."""
@@ -300,7 +301,12 @@ class Pipe:
         if self._ending:
             return
         now = self._clock()
-        self._writer.submit(lambda connection: cooldowns.forget_ended(connection, now), lambda _, _fault: None)
+
+        def then(_: None, error: BaseException | None) -> None:
+            if error is not None:
+                log.error("housekeeping_failed", error=str(error))
+
+        self._writer.submit(lambda connection: cooldowns.forget_ended(connection, now), then)
         asyncio.get_running_loop().call_later(_HOUSEKEEPING_SECONDS, self._keep_house)
 
     def _flush_metrics(self) -> None:
