@@ -537,3 +537,12 @@ PLUGIN: dict[str, Any] = {
         "timeout": {"value": "60"},
     },
 }
+
+
+def test_liquid_is_escaped_where_the_option_says_so_and_nothing_else_is(body: dict[str, Any]) -> None:
+    body["inputs"]["smsBody"] = {"value": "Hi {{ person.name }}", "templating": "liquid"}
+    assert meaning(create_document(body)).body.escape is False
+    body["smspipe"] = {"escape_html": True}
+    read = meaning(create_document(body))
+    assert read.body.escape is True
+    assert read.routes[0].to.escape is False, "it is written in Hog"

@@ -80,6 +80,23 @@ def test_conditions_hold_as_in_posthog(condition: str, holds: bool) -> None:
     assert rendered(f"{{% if {condition} %}}yes{{% else %}}no{{% endif %}}") == ("yes" if holds else "no")
 
 
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("{{ person.name }}", "O&#39;Brien &amp; Co"),
+        ("<{{ person.name | raw }}>", "<O'Brien & Co>"),
+        ("{{ person.name | raw | upcase }}", "O&#39;BRIEN &amp; CO"),
+        ("{{ person.name | escape }}", "O&amp;#39;Brien &amp;amp; Co"),
+        ("{% echo person.name %} & {{ nothing }}", "O&#39;Brien &amp; Co & "),
+        ("{% echo person.name | raw %}", "O'Brien & Co"),
+        ("{% capture x %}{{ person.name }}{% endcapture %}{{ x | raw }}", "O&#39;Brien &amp; Co"),
+    ],
+)
+def test_what_is_printed_is_escaped_as_for_a_web_page_when_that_is_asked_for(source: str, text: str) -> None:
+    template = compile_text(Text(source=source, templating=Templating.LIQUID, escape=True))
+    assert template.text(GLOBALS, NOW) == text
+
+
 def test_nothing_is_escaped() -> None:
     assert rendered("Hi {{ person.name }}") == "Hi O'Brien & Co"
     assert rendered("{{ person.name | raw }}") == "O'Brien & Co"

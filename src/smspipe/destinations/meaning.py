@@ -15,7 +15,7 @@ from smspipe.destinations.inputs import to_text, to_values
 from smspipe.destinations.options import read_options
 from smspipe.destinations.pairs import read_pairs, to_routes
 from smspipe.matching import read_filter
-from smspipe.model.destination import Account, Cooldown, Destination, Route, Secret, Text
+from smspipe.model.destination import Account, Cooldown, Destination, Route, Secret, Templating, Text
 from smspipe.model.errors import Invalid
 from smspipe.model.filter import Action, ActionFilter, EventFilter, Filter
 from smspipe.model.ids import DestinationId, IntegrationId
@@ -74,6 +74,7 @@ def read(
             filter=own,
             cooldown=cooldown,
         )
+    escaped = _escaped if options.escape_html else _same
     return Destination(
         id=id,
         version=version,
@@ -82,16 +83,25 @@ def read(
         template_id=document["template_id"],
         filter=parts.filter,
         account=parts.account,
-        sender=parts.sender,
-        routes=parts.routes,
-        body=parts.body,
+        sender=escaped(parts.sender),
+        routes=tuple(msgspec.structs.replace(route, to=escaped(route.to)) for route in parts.routes),
+        body=escaped(parts.body),
         cooldown=parts.cooldown,
-        inputs=to_values(schema, inputs),
+        inputs={key: escaped(value) for key, value in to_values(schema, inputs).items()},
         truncate=options.truncate,
         max_age=options.max_age,
         default_country=options.default_country,
         paused=paused,
     )
+
+
+def _escaped(value: Any) -> Any:
+    liquid = isinstance(value, Text) and value.templating is Templating.LIQUID
+    return msgspec.structs.replace(value, escape=True) if liquid else value
+
+
+def _same(value: Any) -> Any:
+    return value
 
 
 class _Parts(msgspec.Struct, frozen=True, kw_only=True):

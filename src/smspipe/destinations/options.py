@@ -25,6 +25,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """ISO country that national numbers are read in."""
     filter_mode: Mode = Mode.SANE
     """How missing values compare in filters."""
+    escape_html: bool = False
+    """Write `&`, `<`, `>` and quotes in what Liquid prints as a web page does, and as PostHog does in texts, too."""
 
 
 READ_ONLY: Final = ("version", "paused", "paused_at", "notes")
@@ -64,10 +66,13 @@ def _unknown(key: str) -> Invalid:
     return Invalid(f"There is no option {key!r}. {hint}", field=f"smspipe__{key}", hint=hint)
 
 
-def _read_truncate(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise Invalid("truncate must be true or false.", field="smspipe__truncate")
-    return value
+def _read_flag(key: str) -> Callable[[Any], bool]:
+    def read(value: Any) -> bool:
+        if not isinstance(value, bool):
+            raise Invalid(f"{key} must be true or false.", field=f"smspipe__{key}")
+        return value
+
+    return read
 
 
 def _read_max_age(value: Any) -> timedelta:
@@ -94,8 +99,9 @@ def _read_mode(value: Any) -> Mode:
 
 
 _READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
-    "truncate": _read_truncate,
+    "truncate": _read_flag("truncate"),
     "max_age": _read_max_age,
     "default_country": _read_country,
     "filter_mode": _read_mode,
+    "escape_html": _read_flag("escape_html"),
 }

@@ -24,6 +24,8 @@ class Text(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     templating: Templating = Templating.HOG
     field: str = ""
+    escape: bool = False
+    """In Liquid: write `&`, `<`, `>` and quotes in what it prints as a web page does."""
 
 
 class Secret:

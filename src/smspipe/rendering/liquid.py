@@ -1,5 +1,5 @@
 """
-Liquid as PostHog's templates are written in it, without the HTML escaping that PostHog does to texts.
+Liquid as PostHog's templates are written in it, with the HTML escaping that PostHog does to texts only when asked for.
 
 python-liquid does the parsing and most of the work; `liquid_environment` and `liquid_filters` put right where LiquidJS,
 which PostHog uses, does another way, and bound what a run may take. Missing values print as nothing, unknown filters
@@ -57,9 +57,13 @@ class LiquidFault(Fault):
     """A template failed while it ran; `str()` of it is one sentence that holds no data of the event."""
 
 
-def parse(source: str) -> Template:
+def parse(source: str, *, escape: bool = False) -> Template:
     """
     Parse a template.
+
+    Args:
+        source: the template as it was written.
+        escape: print what stands in `{{ }}` as for a web page, unless its last filter is `raw`, as PostHog does.
 
     Raises:
         Invalid: it is no Liquid, or longer than 100 KB; `position` is the offset in `source`.
@@ -69,7 +73,7 @@ def parse(source: str) -> Template:
     _refuse_unclosed(source)
     decoded, position_in_source = _decode_entities(source)
     try:
-        return cast(Template, environment().from_string(decoded))
+        return cast(Template, environment(escape=escape).from_string(decoded))
     except (LiquidError, RecursionError) as error:
         position = _position(decoded, error)
         raise Invalid(

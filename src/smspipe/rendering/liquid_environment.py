@@ -26,7 +26,7 @@ from liquid.exceptions import LoopIterationLimitError
 from liquid.undefined import Undefined
 
 from smspipe.hog import to_number
-from smspipe.rendering.liquid_filters import FILTERS
+from smspipe.rendering.liquid_filters import FILTERS, escape_html
 from smspipe.rendering.liquid_values import guarded, print_value
 
 MAX_STEPS: Final = 100_000
@@ -219,6 +219,31 @@ class _Echo(EchoTag):
     node_class = _EchoNode
 
 
+def _print_escaped(expression: Expression, context: RenderContext) -> str:
+    """Print as for a web page, unless the last filter is `raw`: LiquidJS looks at no other."""
+    printed = print_value(expression.evaluate(context))
+    filters = getattr(expression, "filters", None)
+    return printed if filters and filters[-1].name == "raw" else escape_html(printed)
+
+
+class _EscapedOutputNode(OutputNode):
+    def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
+        return buffer.write(_print_escaped(self.expression, context))
+
+
+class _EscapedOutput(Output):
+    node_class = _EscapedOutputNode
+
+
+class _EscapedEchoNode(EchoNode):
+    def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
+        return buffer.write(_print_escaped(self.expression, context))
+
+
+class _EscapedEcho(EchoTag):
+    node_class = _EscapedEchoNode
+
+
 class _Environment(Environment):
     template_class = Template
     output_stream_limit = MAX_OUTPUT_BYTES
@@ -228,11 +253,11 @@ class _Environment(Environment):
 
 
 @cache
-def environment() -> Environment:
-    """Give the one environment that all templates are parsed in."""
+def environment(*, escape: bool = False) -> Environment:
+    """Give the environment that templates are parsed in: one for those whose output is escaped, one for the others."""
     made = _Environment(strict_filters=False)
-    made.add_tag(_Output)
-    made.add_tag(_Echo)
+    made.add_tag(_EscapedOutput if escape else _Output)
+    made.add_tag(_EscapedEcho if escape else _Echo)
     for tag in ("include", "render"):
         del made.tags[tag]
     for name, function in {**made.filters, **FILTERS}.items():

@@ -150,12 +150,13 @@ _ENTITY = re.compile(r"&(?:amp|lt|gt|#34|#39);")
 _ESCAPED: Final = {"&amp;": "&", "&lt;": "<", "&gt;": ">", "&#34;": '"', "&#39;": "'"}
 
 
-def _escape(text: str) -> str:
+def escape_html(text: str) -> str:
+    """Write the five characters that mean something in HTML as it names them."""
     return text.translate(_MARKUP)
 
 
 def _escape_once(text: str) -> str:
-    return _escape(_ENTITY.sub(lambda entity: _ESCAPED[entity[0]], text))
+    return escape_html(_ENTITY.sub(lambda entity: _ESCAPED[entity[0]], text))
 
 
 def _slugify(text: str) -> str:
@@ -179,7 +180,7 @@ FILTERS: Final[Mapping[str, Filter]] = {
     "date_to_string": date_in("%d %b %Y"),
     "date_to_xmlschema": date_in("%Y-%m-%dT%H:%M:%S+00:00"),
     "divided_by": _divided_by,
-    "escape": _escape,
+    "escape": escape_html,
     "escape_once": _escape_once,
     "find": lambda value, *meant: next(iter(_where(value, *meant)), None),
     "find_index": _find_index,
@@ -209,5 +210,5 @@ FILTERS: Final[Mapping[str, Filter]] = {
     "unshift": lambda value, item: [item, *_list(value)],
     "uri_escape": lambda text: quote(text, safe=";,/?:@&=+$-_.!~*'()#[]", errors="replace"),
     "where": _where,
-    "xml_escape": _escape,
+    "xml_escape": escape_html,
 }

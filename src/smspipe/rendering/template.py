@@ -130,7 +130,7 @@ def _compile_liquid(text: Text) -> CompiledText:
     # Its library takes 0.3 s to import, which no destination without Liquid should pay.
     from smspipe.rendering import liquid
 
-    template = liquid.parse(text.source)
+    template = liquid.parse(text.source, escape=text.escape)
     parts = _LIQUID_PARTS.sub(lambda part: " " * len(part[0]), text.source)
     if found := _HOG_EXPRESSION.search(parts):
         raise Invalid("A Hog expression stands in a Liquid template.", position=found.start(), hint=_HINT_LIQUID)
