@@ -5,7 +5,7 @@ import dataclasses
 import fcntl
 import logging
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
@@ -22,7 +22,7 @@ from smspipe.destinations import Keyring
 from smspipe.model import clock
 from smspipe.model.destination import Account, Destination
 from smspipe.model.errors import Invalid, Permanent, Temporary
-from smspipe.model.filter import Action
+from smspipe.model.filter import Shared
 from smspipe.model.ids import EventUuid
 from smspipe.pipeline import explain, trial
 from smspipe.pipeline.explain import Explanation
@@ -101,12 +101,14 @@ class House:
             keyring=self.keyring,
             api_key=self.config.api_key,
             clock=self.now,
-            prepare=lambda destination, actions: prepare(destination, self._site(actions)),
+            prepare=lambda destination, shared: prepare(destination, self.site.sharing(shared)),
             changed=self.pipe.reload,
             test=self._test,
             explain=self._explain,
             check_account=self._check_account,
             phone_numbers=self._phone_numbers,
+            project_name=self.site.project["name"],
+            project_token=self.config.project_token,
             twilio_api_url=self.twilio_url,
             ready=self.pipe.unready,
             wake=self.pipe.dispatch.wake,
@@ -127,16 +129,13 @@ class House:
 
         return keep_drop(route)
 
-    def _site(self, actions: Mapping[str, Action]) -> Site:
-        return msgspec.structs.replace(self.site, actions=actions)
-
-    async def _test(self, destination: Destination, actions: Mapping[str, Action], sample: Sample, mock: bool) -> Trial:
-        prepared = prepare(destination, self._site(actions))
+    async def _test(self, destination: Destination, shared: Shared, sample: Sample, mock: bool) -> Trial:
+        prepared = prepare(destination, self.site.sharing(shared))
         return await trial.run(prepared, sample, self.now(), client=None if mock else self.client)
 
     def _explain(self, connection: Connection, uuid: EventUuid) -> Explanation | None:
         found = destinations.load_all(connection, self.keyring)
-        return explain.explain(connection, uuid, found, self._site(destinations.load_actions(connection)))
+        return explain.explain(connection, uuid, found, self.site.sharing(destinations.load_shared(connection)))
 
     async def _check_account(self, account: Account) -> None:
         _raise_unless_well(await self.client.check(account))

@@ -1,6 +1,5 @@
 """Every change is kept as a version, secrets stay secret, and what is loaded means what was written."""
 
-from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -14,7 +13,7 @@ from smspipe.destinations.registry import Query
 from smspipe.destinations.tables import actions, destination_versions, destinations
 from smspipe.model.destination import Account, Destination, Secret, Templating
 from smspipe.model.errors import Invalid
-from smspipe.model.filter import Action
+from smspipe.model.filter import Shared
 from smspipe.model.ids import DestinationId, IntegrationId
 from tests.destinations.conftest import KEY, NOW
 
@@ -396,7 +395,7 @@ def test_a_destination_whose_key_is_lost_can_be_switched_off_and_gets_its_secret
 def test_what_does_not_compile_is_refused_in_posthogs_words(
     connection: Connection, keyring: Keyring, body: dict[str, Any]
 ) -> None:
-    def check(destination: Destination, _: Mapping[str, Action]) -> None:
+    def check(destination: Destination, _: Shared) -> None:
         raise Invalid("Unexpected end.", field=destination.body.field, position=3, hint="Close the brace.")
 
     with pytest.raises(Invalid) as refused:
@@ -415,7 +414,7 @@ def test_what_does_not_compile_is_refused_in_posthogs_words(
 def test_a_filter_that_does_not_compile_is_kept_only_while_the_destination_is_off(
     connection: Connection, keyring: Keyring, body: dict[str, Any]
 ) -> None:
-    def check(destination: Destination, _: Mapping[str, Action]) -> None:
+    def check(destination: Destination, _: Shared) -> None:
         raise Invalid("There is no operator 'near'.", field="filters__events")
 
     with pytest.raises(Invalid, match=r"^Invalid filter configuration: There is no operator 'near'\.$"):

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
@@ -15,10 +15,10 @@ import uvicorn
 from sqlalchemy import Connection
 
 from smspipe.db import Database, Writer, migrate, open_database
-from smspipe.destinations import Keyring, load_actions, registry
+from smspipe.destinations import Keyring, load_shared, registry
 from smspipe.model.destination import Account, Destination, Secret
 from smspipe.model.errors import Permanent
-from smspipe.model.filter import Action
+from smspipe.model.filter import Shared
 from smspipe.pipeline import trial
 from smspipe.pipeline.explain import explain
 from smspipe.pipeline.prepare import Site, prepare
@@ -145,11 +145,6 @@ def application() -> Any:
     return api(CURRENT)
 
 
-def site(actions: Mapping[str, Action]) -> Site:
-    """What the destinations share, with these actions."""
-    return Site(project=SITE.project, actions=actions)
-
-
 @pytest.fixture
 async def running(tmp_path: Path, application: Any) -> AsyncIterator[Api]:
     """The API, started."""
@@ -163,9 +158,9 @@ async def running(tmp_path: Path, application: Any) -> AsyncIterator[Api]:
     async def changed() -> None:
         changes.append(clock())
 
-    async def test(destination: Destination, actions: Mapping[str, Action], sample: Sample, mock: bool) -> Trial:
+    async def test(destination: Destination, shared: Shared, sample: Sample, mock: bool) -> Trial:
         assert mock, "these tests send nothing"
-        return await trial.run(prepare(destination, site(actions)), sample, clock(), client=None)
+        return await trial.run(prepare(destination, SITE.sharing(shared)), sample, clock(), client=None)
 
     services = Services(
         database=database,
@@ -173,14 +168,16 @@ async def running(tmp_path: Path, application: Any) -> AsyncIterator[Api]:
         keyring=keyring,
         api_key=Secret(API_KEY),
         clock=clock,
-        prepare=lambda destination, actions: prepare(destination, site(actions)),
+        prepare=lambda destination, shared: prepare(destination, SITE.sharing(shared)),
         changed=changed,
         test=test,
         explain=lambda connection, uuid: explain(
-            connection, uuid, registry.load_all(connection, keyring), site(load_actions(connection))
+            connection, uuid, registry.load_all(connection, keyring), SITE.sharing(load_shared(connection))
         ),
         check_account=twilio.check,
         phone_numbers=twilio.list_numbers,
+        project_name=SITE.project["name"],
+        project_token="phc_the-token-of-the-tests",
     )
     put_behind(services)
     async with started(application) as address, aiohttp.ClientSession() as session:

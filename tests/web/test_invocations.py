@@ -1,13 +1,12 @@
 """Trying a destination: the decision is the real one, and nothing is sent unless it is asked for."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from smspipe.model.destination import Destination
-from smspipe.model.filter import Action
+from smspipe.model.filter import Shared
 from smspipe.model.ids import MessageSid
 from smspipe.model.message import Encoding, Message
 from smspipe.model.outcome import Reason, Step
@@ -164,7 +163,7 @@ async def test_a_real_run_ends_as_twilio_answered(
 ) -> None:
     asked: list[bool] = []
 
-    async def test(destination: Destination, actions: Mapping[str, Action], sample: Sample, mock: bool) -> Trial:
+    async def test(destination: Destination, shared: Shared, sample: Sample, mock: bool) -> Trial:
         asked.append(mock)
         return Trial(attempts=tuple(attempt(route, answer) for route, answer in enumerate(attempts)))
 

@@ -1,7 +1,8 @@
 """Keeper of the destinations: what someone wrote down of which events become which texts, in all its versions."""
 
-from smspipe.destinations import actions, integrations, registry, templates
+from smspipe.destinations import actions, integrations, project, registry, templates
 from smspipe.destinations.actions import load_actions
+from smspipe.destinations.project import load_shared
 from smspipe.destinations.registry import Record, Version, load, load_all, pause
 from smspipe.destinations.revision import revision
 from smspipe.destinations.secrets import Keyring, generate_key
@@ -16,7 +17,9 @@ __all__ = [
     "load",
     "load_actions",
     "load_all",
+    "load_shared",
     "pause",
+    "project",
     "registry",
     "revision",
     "templates",

@@ -12,23 +12,23 @@ from smspipe.destinations.integrations import find_account
 from smspipe.destinations.secrets import Keyring
 from smspipe.model.destination import Destination
 from smspipe.model.errors import Invalid
-from smspipe.model.filter import Action
+from smspipe.model.filter import Shared
 from smspipe.model.ids import DestinationId
 
-Check = Callable[[Destination, Mapping[str, Action]], object]
-"""Compiles a filter and templates, given the actions by id; raises `Invalid` for what does not compile."""
+Check = Callable[[Destination, Shared], object]
+"""Compiles a filter and templates, given what filters refer to; raises `Invalid` for what does not compile."""
 
 
-def no_check(destination: Destination, actions: Mapping[str, Action]) -> None:
+def no_check(destination: Destination, shared: Shared) -> None:
     """Find everything right: for who compiles elsewhere."""
 
 
 class Reader(msgspec.Struct, frozen=True, kw_only=True):
-    """Reads documents into destinations, with what that takes: the accounts, their keys, the actions by id."""
+    """Reads documents into destinations, with what that takes: the accounts, their keys, what filters refer to."""
 
     connection: Connection
     keyring: Keyring
-    actions: Mapping[str, Action]
+    shared: Shared
 
     def read(self, draft: Draft, id: DestinationId, version: int, paused: str | None = None) -> Destination:  # noqa: A002 (the model's own word)
         """Read one document; errors as `meaning.read`."""
@@ -39,11 +39,11 @@ class Reader(msgspec.Struct, frozen=True, kw_only=True):
             version=version,
             paused=paused,
             find_account=lambda integration: find_account(self.connection, self.keyring, integration),
-            actions=self.actions,
+            actions=self.shared.actions,
         )
 
 
-def check_draft(draft: Draft, destination: Destination, check: Check, actions: Mapping[str, Action]) -> dict[str, Any]:
+def check_draft(draft: Draft, destination: Destination, check: Check, shared: Shared) -> dict[str, Any]:
     """
     Check that a draft can be run, and give the document to keep.
 
@@ -57,7 +57,7 @@ def check_draft(draft: Draft, destination: Destination, check: Check, actions: M
     if document["enabled"] and destination.account is None:
         _refuse_missing_account(document)
     try:
-        compile_draft(draft, destination, check, actions)
+        compile_draft(draft, destination, check, shared)
     except Invalid as error:
         if document["enabled"] or not _is_about_filters(error):
             raise
@@ -65,7 +65,7 @@ def check_draft(draft: Draft, destination: Destination, check: Check, actions: M
     return {**document, "filters": {key: part for key, part in document["filters"].items() if key != "bytecode_error"}}
 
 
-def compile_draft(draft: Draft, destination: Destination, check: Check, actions: Mapping[str, Action]) -> None:
+def compile_draft(draft: Draft, destination: Destination, check: Check, shared: Shared) -> None:
     """
     Run `check`, and word what it finds as PostHog does.
 
@@ -73,7 +73,7 @@ def compile_draft(draft: Draft, destination: Destination, check: Check, actions:
         Invalid: what `check` raised, under a prefix that says what is meant.
     """
     try:
-        check(destination, actions)
+        check(destination, shared)
     except Invalid as error:
         told, field = str(error), error.field or ""
         prefix = ""

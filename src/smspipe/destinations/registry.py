@@ -12,10 +12,10 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Row, func, insert, or_, select, update
 
-from smspipe.destinations.actions import load_actions
 from smspipe.destinations.changes import Change, compare, compare_secrets
 from smspipe.destinations.checking import Check, Reader, check_draft, compile_draft, no_check
 from smspipe.destinations.document import Draft, change_document, create_document
+from smspipe.destinations.project import load_shared
 from smspipe.destinations.revision import bump
 from smspipe.destinations.secrets import Keyring
 from smspipe.destinations.tables import destination_versions, destinations, integrations
@@ -80,7 +80,7 @@ def create(
     draft = create_document(body)
     new_id = id or DestinationId(uuid7(now))
     reader = _reader(connection, keyring)
-    document = check_draft(draft, reader.read(draft, new_id, 1), check, reader.actions)
+    document = check_draft(draft, reader.read(draft, new_id, 1), check, reader.shared)
     values = {
         "id": new_id,
         "version": 1,
@@ -126,7 +126,7 @@ def change(
     document = draft.document
     if not document["deleted"]:
         reader = _reader(connection, keyring)
-        document = check_draft(draft, reader.read(draft, id, row.version + 1, paused), check, reader.actions)
+        document = check_draft(draft, reader.read(draft, id, row.version + 1, paused), check, reader.shared)
     changes = [*compare(row.document, document), *compare_secrets(stored, draft.secrets)]
     values: dict[str, Any] = {}
     if paused != row.paused:
@@ -222,11 +222,13 @@ def draft_of(
     keyring: Keyring,
     id: DestinationId | None = None,  # noqa: A002 (the model's own word)
     check: Check = no_check,
+    strict: bool = False,
 ) -> Destination | None:
     """
     Read a body that is not saved (yet) as the destination that it would make; None if `id` names none.
 
-    The stored secrets of the destination `id` stand in for those that the body masks; None is for a new one.
+    The stored secrets of the destination `id` stand in for those that the body masks; None is for a new one. `strict`
+    refuses what saving it would refuse: without it, one that is enabled may lack its account.
 
     Raises:
         Invalid: as `create`.
@@ -240,8 +242,13 @@ def draft_of(
         draft, version = change_document(row.document, _open(keyring, row.secrets), body), row.version
     reader = _reader(connection, keyring)
     destination = reader.read(draft, id or DestinationId("new"), version)
-    compile_draft(draft, destination, check, reader.actions)
+    (check_draft if strict else compile_draft)(draft, destination, check, reader.shared)
     return destination
+
+
+def secrets_of(connection: Connection, id: DestinationId, keyring: Keyring) -> dict[str, Any]:  # noqa: A002 (as above)
+    """Give the values of a destination's secret inputs; none of those that no key opens."""
+    return _open(keyring, connection.scalar(select(destinations.c.secrets).where(destinations.c.id == id)))
 
 
 def pause(connection: Connection, id: DestinationId, why: str, now: datetime) -> bool:  # noqa: A002 (as above)
@@ -289,7 +296,7 @@ def count_unreadable(connection: Connection, keyring: Keyring) -> int:
 
 def _reader(connection: Connection, keyring: Keyring) -> Reader:
     """Read with the actions of the same transaction, so that none is deleted between the look and the writing."""
-    return Reader(connection=connection, keyring=keyring, actions=load_actions(connection))
+    return Reader(connection=connection, keyring=keyring, shared=load_shared(connection))
 
 
 def _to_destination(reader: Reader, row: Row[Any], document: dict[str, Any], version: int) -> Destination:

@@ -68,6 +68,16 @@ actions = Table(
     sqlite_autoincrement=True,
 )
 
+projects = Table(
+    "projects",
+    metadata,
+    # One row, number 1, made by the first change.
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("test_account_filters", Json, nullable=False),
+    Column("test_account_filters_default_checked", Boolean),
+    Column("updated_at", Instant, nullable=False),
+)
+
 registry_revision = Table(
     "registry_revision",
     metadata,

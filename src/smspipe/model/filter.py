@@ -1,5 +1,6 @@
 """A destination's filter as PostHog writes it; `matching` compiles it."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -83,3 +84,12 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     properties: PropertyGroup = PropertyGroup()
     filter_test_accounts: bool = False
     mode: Mode = Mode.SANE
+
+
+class Shared(msgspec.Struct, frozen=True, kw_only=True):
+    """What the filters of a project refer to, and change with: its actions, and whom it counts as its own people."""
+
+    actions: Mapping[str, Action] = {}
+    """By id, as text."""
+    test_accounts: PropertyGroup = PropertyGroup()
+    """Conditions that the project's own people do not meet, for filters that leave these out."""

@@ -8,7 +8,7 @@ fan-out reads them from the log behind its cursor.
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import msgspec
@@ -24,7 +24,7 @@ from smspipe.model.delivery import Status
 from smspipe.model.destination import Destination
 from smspipe.model.errors import Fault, Temporary
 from smspipe.model.event import Event, Payload
-from smspipe.model.filter import Action
+from smspipe.model.filter import Shared
 from smspipe.model.ids import DestinationId
 from smspipe.model.outcome import Reason
 from smspipe.pipeline import fanout
@@ -173,19 +173,19 @@ class Pipe:
         return eventlog.position_of(connection, fanout.READER), eventlog.last_position(connection), lost
 
     async def _reload(self) -> None:
-        loaded, actions, freed = await asyncio.wrap_future(self._writer.run_job(self._load))
-        self.plan = prepare_all(loaded, msgspec.structs.replace(self._site, actions=actions), _tell_broken)
+        loaded, shared, freed = await asyncio.wrap_future(self._writer.run_job(self._load))
+        self.plan = prepare_all(loaded, self._site.sharing(shared), _tell_broken)
         if freed:
             self.dispatch.wake()
 
-    def _load(self, connection: Connection) -> tuple[list[Destination], Mapping[str, Action], int]:
-        """Read the destinations that are on, and the actions; let go what was held for those that run."""
+    def _load(self, connection: Connection) -> tuple[list[Destination], Shared, int]:
+        """Read the destinations that are on, and what filters refer to; let go what was held for those that run."""
         loaded = [each for each in destinations.load_all(connection, self._keyring) if each.enabled]
         freed = 0
         for destination in ledger.holding(connection):
             if any(each.id == destination and obstacle(each) is None for each in loaded):
                 freed += ledger.release(connection, destination, self._clock())
-        return loaded, destinations.load_actions(connection), freed
+        return loaded, destinations.load_shared(connection), freed
 
     def _committed(self, requests: Sequence[tuple[int, Sequence[Event], int]]) -> None:
         """Hand the requests of a commit to fan-out."""

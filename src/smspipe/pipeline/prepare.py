@@ -11,7 +11,7 @@ from smspipe.model.clock import EPOCH
 from smspipe.model.destination import Destination, Route, Text
 from smspipe.model.errors import Fault, Invalid
 from smspipe.model.event import Event, Group
-from smspipe.model.filter import Action, PropertyGroup
+from smspipe.model.filter import Action, PropertyGroup, Shared
 from smspipe.model.person import Person
 from smspipe.rendering import CompiledText, check_sender, compile_text
 
@@ -26,6 +26,10 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     actions: Mapping[str, Action] = {}
     test_accounts: PropertyGroup | None = None
     default_country: str | None = None
+
+    def sharing(self, shared: Shared) -> "Site":
+        """Give the same site with what its filters refer to now."""
+        return msgspec.structs.replace(self, actions=shared.actions, test_accounts=shared.test_accounts)
 
 
 class PreparedRoute(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,11 +12,11 @@ from litestar import post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
-from smspipe.destinations import load_actions, registry
+from smspipe.destinations import load_shared, registry
 from smspipe.model.clock import to_iso
 from smspipe.model.destination import Destination
 from smspipe.model.errors import Invalid
-from smspipe.model.filter import Action
+from smspipe.model.filter import Shared
 from smspipe.model.ids import DestinationId
 from smspipe.model.outcome import Reason, Step
 from smspipe.pipeline.trial import Attempt, Sample, Trial, sample_of
@@ -90,7 +90,7 @@ async def test_destination(
     # Whether it is switched on, or being deleted, says nothing about what it would do.
     settings = {key: value for key, value in configuration.items() if key not in ("enabled", "deleted")}
 
-    def read() -> tuple[Destination | None, Mapping[str, Action]]:
+    def read() -> tuple[Destination | None, Shared]:
         with services.database.read() as connection:
             draft = registry.draft_of(
                 connection,
@@ -99,12 +99,12 @@ async def test_destination(
                 id=None if function_id == "new" else DestinationId(function_id),
                 check=services.prepare,
             )
-            return draft, load_actions(connection)
+            return draft, load_shared(connection)
 
-    destination, actions = await asyncio.to_thread(read)
+    destination, shared = await asyncio.to_thread(read)
     if destination is None:
         raise missing()
-    trial = await services.test(destination, actions, sample, mock)
+    trial = await services.test(destination, shared, sample, mock)
     return _show(trial, sample, services.twilio_api_url, now, mock=mock)
 
 

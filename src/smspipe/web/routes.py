@@ -11,7 +11,18 @@ from litestar.openapi.spec import Components, SecurityScheme
 
 from smspipe import __version__
 from smspipe.model.errors import Fault
-from smspipe.web import actions, deliveries, destinations, events, health, history, integrations, invocations, templates
+from smspipe.web import (
+    actions,
+    deliveries,
+    destinations,
+    events,
+    health,
+    history,
+    integrations,
+    invocations,
+    project,
+    templates,
+)
 from smspipe.web.auth import guard_with
 from smspipe.web.problems import answer_broken_json, answer_fault, answer_http, answer_surprise, answer_too_deep
 from smspipe.web.services import Services
@@ -26,6 +37,7 @@ _PROJECT: Final = (
     *templates.HANDLERS,
     *integrations.HANDLERS,
     *actions.HANDLERS,
+    *project.HANDLERS,
     *deliveries.HANDLERS,
     *events.HANDLERS,
 )
@@ -53,9 +65,9 @@ def api(services: Services) -> Litestar:
     """Build the application: every route of the contract but capture, the sandbox and Twilio's callbacks."""
     guard = guard_with(services.api_key)
     numbers_cache = integrations.NumbersCache()
-    project = Router(_NAME + "{project_id:str}", route_handlers=_PROJECT, guards=[guard])
+    routes = Router(_NAME + "{project_id:str}", route_handlers=_PROJECT, guards=[guard])
     return _Api(
-        [project, *templates.PUBLIC, *health.HANDLERS],
+        [routes, *templates.PUBLIC, *health.HANDLERS],
         dependencies={
             "services": Provide(lambda: services, sync_to_thread=False),
             "numbers_cache": Provide(lambda: numbers_cache, sync_to_thread=False),

@@ -1,6 +1,6 @@
 """What the doors need of the rest of the service. `app` builds it once and hands it in."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from smspipe.db import Database, Writer
 from smspipe.destinations import Keyring
 from smspipe.model.destination import Account, Destination, Secret
-from smspipe.model.filter import Action
+from smspipe.model.filter import Shared
 from smspipe.model.ids import EventUuid
 from smspipe.pipeline.explain import Explanation
 from smspipe.pipeline.trial import Sample, Trial
@@ -33,21 +33,25 @@ class Services:
     keyring: Keyring
     api_key: Secret
     clock: Callable[[], datetime]
-    prepare: Callable[[Destination, Mapping[str, Action]], object]
+    prepare: Callable[[Destination, Shared], object]
     """
-    Compiles a destination, given the actions by id, and raises `Invalid` for what does not compile; what it gives is
-    not looked at.
+    Compiles a destination, given what filters refer to, and raises `Invalid` for what does not compile; what it gives
+    is not looked at.
     """
     changed: Callable[[], Awaitable[None]]
     """Returns once new events meet the destinations as they are committed now."""
-    test: Callable[[Destination, Mapping[str, Action], Sample, bool], Awaitable[Trial]]
-    """Tries a destination with a sample, given the actions by id; the last argument is true to send nothing."""
+    test: Callable[[Destination, Shared, Sample, bool], Awaitable[Trial]]
+    """Tries a destination with a sample, given what filters refer to; the last argument is true to send nothing."""
     explain: Callable[[Connection, EventUuid], Explanation | None]
     """Says what became of an event, None when the log does not hold it; called in a thread."""
     check_account: Callable[[Account], Awaitable[None]]
     """Raises `Permanent` when Twilio does not know the account, `Temporary` when Twilio cannot be asked."""
     phone_numbers: Callable[[Account], Awaitable[Sequence[PhoneNumber]]]
     """Asks Twilio for the account's numbers; raises as `check_account`."""
+    project_name: str
+    """What templates call `project.name`."""
+    project_token: str
+    """What SDKs send events with. It opens nothing but capture, so it is shown to who has the API key."""
     twilio_api_url: str = "https://api.twilio.com"
     """Where requests go, to be shown."""
     wake: Callable[[], None] = lambda: None

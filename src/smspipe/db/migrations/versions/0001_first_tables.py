@@ -175,6 +175,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
+        "projects",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("test_account_filters", types.Json(), nullable=False),
+        sa.Column("test_account_filters_default_checked", sa.Boolean(), nullable=True),
+        sa.Column("updated_at", types.Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
         "registry_revision",
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
