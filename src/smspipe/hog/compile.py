@@ -4,18 +4,26 @@ The compiler: a tree becomes the source of one Python function, which Python com
 What the function looks like, for `Hi {event.properties.name ?? 'you'}`:
 
     def template(g, now):
+      try:
         try:
-            t1 = g['event']['properties'].get('name')
+            t2 = g['event']['properties']
+            t1 = t2.get('name')
         except LOOKUP:
+            t2 = None
             t1 = chain(g, ('event', 'properties', 'name'))
-        if t1 is None:
-            t1 = 'you'
-        s2 = t1 if type(t1) is str else to_text(t1)
-        ...
-        return ''.join(('Hi ', s2))
+        t3 = t1
+        if t3 is None:
+            t3 = 'you'
+        t4 = t3 if type(t3) is str else to_text(t3)
+        t5 = ''.join(('Hi ', t4))
+        if len(t5) > 1048579: raise memory_error(MAX_TEXT, len(t5) - 3)
+        return t5
+      except TOO_DEEP as error:
+        raise nested_too_deeply() from error
 
 Each node is written as statements that leave its value in a variable, so the nesting of the source never
-becomes nesting of Python's expressions. Safety: no text of the user becomes a name or code in the
+becomes nesting of Python's expressions. The way to what a name belongs to is walked once: `t2` serves all
+names behind `event.properties`. Safety: no text of the user becomes a name or code in the
 function, only literals through `repr`; all names are `NAMES` below and numbered variables; the
 built-in names of Python are absent; and the only attribute ever read is `get` of what JSON made.
 """
@@ -48,7 +56,7 @@ from smspipe.hog.tree import (
     Operator,
     Text,
 )
-from smspipe.hog.values import MAX_TEXT, Closure, check_size, memory_error, to_text, truthy
+from smspipe.hog.values import MAX_TEXT, Closure, check_size, memory_error, nested_too_deeply, to_text, truthy
 from smspipe.model.errors import Invalid
 
 Compiled = Callable[[Mapping[str, Any], datetime], Any]
@@ -56,7 +64,8 @@ Compiled = Callable[[Mapping[str, Any], datetime], Any]
 MAX_BLOCKS: Final = 60
 """Conditionals and lambdas within each other; Python allows 100 levels of indentation."""
 HOLES_PER_CHECK: Final = 8
-"""After so many holes the length of the text is checked, before more is printed."""
+"""After so many holes the length of the text is checked, before more is printed. The last of them are joined first:
+a text is at most so many values longer than it may be, and one look is enough for most."""
 
 NAMES: Final[dict[str, Any]] = {
     "__builtins__": {},
@@ -66,6 +75,7 @@ NAMES: Final[dict[str, Any]] = {
     "bool": bool,
     "len": len,
     "LOOKUP": (KeyError, TypeError, AttributeError),
+    "TOO_DEEP": RecursionError,
     "INF": float("inf"),
     "NAN": float("nan"),
     "MAX_TEXT": MAX_TEXT,
@@ -74,6 +84,7 @@ NAMES: Final[dict[str, Any]] = {
     "to_text": to_text,
     "truthy": truthy,
     "memory_error": memory_error,
+    "nested_too_deeply": nested_too_deeply,
     "check_size": check_size,
     "root": operations.root,
     "chain": operations.chain,
@@ -139,10 +150,12 @@ class _Compiler:
         self.unknown_function = unknown_function
         self.lines: list[str] = []
         self.names = dict(NAMES)
-        self.depth = 1
+        self.depth = 2
         self.variables = 0
         self.parameters: dict[str, str] = {}
         """Parameters of the lambdas around the current node → their Python variables."""
+        self.owners: list[dict[tuple[str, ...], str]] = [{}]
+        """For each block around the current node: the chains of names walked in it → the variables that keep them."""
         self.uses_run = False
         self.shares = False
         """Whether there are lambdas, which can make values with shared parts."""
@@ -154,7 +167,9 @@ class _Compiler:
         head = ["def template(g, now):"]
         if self.uses_run:
             head.append(" r = Run(g, now)")
-        source = "\n".join([*head, *self.lines, f" return {result}", ""])
+        self.write(f"return {result}")
+        tail = [" except TOO_DEEP as error:", "  raise nested_too_deeply() from error", ""]
+        source = "\n".join([*head, " try:", *self.lines, *tail])
         exec(compile(source, "<hog>", "exec"), self.names)  # noqa: S102 (the module's docstring says why it is safe)
         compiled: Compiled = self.names["template"]
         return compiled
@@ -188,9 +203,11 @@ class _Compiler:
             raise Invalid(f"More than {MAX_BLOCKS} conditions or lambdas within each other.", position=at)
         self.write(line)
         self.depth += 1
+        self.owners.append({})
 
     def close_block(self) -> None:
         self.depth -= 1
+        self.owners.pop()
 
     # ---- nodes -------------------------------------------------------------------------------------
 
@@ -247,17 +264,28 @@ class _Compiler:
 
     def global_chain(self, path: tuple[str, ...]) -> str:
         variable = self.variable()
-        first, *steps = path
-        fast = f"g[{first!r}]"
-        slow = f"root(g, {first!r})"
-        if steps:
-            fast += "".join(f"[{name!r}]" for name in steps[:-1]) + f".get({steps[-1]!r})"
-            slow = f"chain(g, {path!r})"
-        self.write("try:")
-        self.write(f" {variable} = {fast}")
-        self.write("except LOOKUP:")
-        self.write(f" {variable} = {slow}")
+        *above, last = path
+        if not above:
+            self.attempt(f"{variable} = g[{last!r}]", f"{variable} = root(g, {last!r})")
+            return variable
+        slow = f"{variable} = chain(g, {path!r})"
+        prefix = tuple(above)
+        owner = next((known[prefix] for known in self.owners if prefix in known), None)
+        if owner is not None:
+            self.attempt(f"{variable} = {owner}.get({last!r})", slow)
+            return variable
+        owner = self.owners[-1][prefix] = self.variable()
+        walk = f"{owner} = g" + "".join(f"[{name!r}]" for name in above)
+        # The owner is unset when the walk failed, and no object when it has no `get`: the next name asks `chain` too.
+        self.attempt(f"{walk}; {variable} = {owner}.get({last!r})", f"{owner} = None; {slow}")
         return variable
+
+    def attempt(self, fast: str, slow: str) -> None:
+        """Write the way for values that are as expected, and the one for all others."""
+        self.write("try:")
+        self.write(f" {fast}")
+        self.write("except LOOKUP:")
+        self.write(f" {slow}")
 
     def text(self, node: Text, *, top: bool) -> str:
         """Join literal parts and holes. What is nothing but one hole has the value of the hole, whatever its type."""
@@ -266,20 +294,24 @@ class _Compiler:
         pieces: list[str] = []
         unchecked: list[str] = []
         total = ""
+        literal = 0
         for part in node.parts:
+            if len(unchecked) == HOLES_PER_CHECK and not isinstance(part, Constant):
+                total = self.check_length(unchecked, total)
+                unchecked = []
             piece = self.value(part)
             if not isinstance(part, Constant):
                 piece = self.keep(f"{piece} if type({piece}) is str else to_text({piece})")
                 unchecked.append(f"len({piece})")
-            elif not isinstance(part.value, str):
-                piece = f"to_text({piece})"
+            else:
+                printed = to_text(part.value)
+                literal += len(printed)
+                piece = repr(printed)
             pieces.append(piece)
-            if len(unchecked) == HOLES_PER_CHECK or (unchecked and part is node.parts[-1]):
-                total = self.check_length(unchecked, total)
-                unchecked = []
-        if unchecked:
-            self.check_length(unchecked, total)
         joined = self.keep(f"''.join(({''.join(piece + ', ' for piece in pieces)}))")
+        if unchecked:
+            made = f"len({joined}) - {literal}" if literal else f"len({joined})"
+            self.write(f"if len({joined}) > {MAX_TEXT + literal}: raise memory_error(MAX_TEXT, {made})")
         if not top:
             self.write(f"{self.run()}.printed({joined})")
         return joined

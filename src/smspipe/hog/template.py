@@ -8,7 +8,6 @@ from smspipe.hog.compile import Compiled, compile_tree
 from smspipe.hog.parse import parse_expression, parse_template
 from smspipe.hog.paths import find_paths, has_calls
 from smspipe.hog.tree import Node
-from smspipe.hog.values import HogError
 
 
 class Program:
@@ -16,16 +15,17 @@ class Program:
     A compiled source; call it with globals and the instant it takes for now.
 
     `paths` are the chains of names it reads from the globals, as far as the source tells: `{event.properties.phone}`
-    reads ("event", "properties", "phone"). `constant` tells that its value depends on nothing.
+    reads ("event", "properties", "phone"). `constant` tells that its value depends on nothing. `run` is the compiled
+    function itself: calling it says the same and saves a step, for who does so with every event.
     """
 
-    __slots__ = ("_compiled", "constant", "paths", "source")
+    __slots__ = ("constant", "paths", "run", "source")
 
     def __init__(self, source: str, tree: Node, compiled: Compiled) -> None:
         self.source = source
         self.paths = find_paths(tree)
         self.constant = not self.paths and not has_calls(tree)
-        self._compiled = compiled
+        self.run = compiled
 
     def __call__(self, globals: Mapping[str, Any], now: datetime) -> Any:  # noqa: A002 (PostHog's word for them)
         """
@@ -38,10 +38,7 @@ class Program:
         Raises:
             HogError: in one sentence, what went wrong.
         """
-        try:
-            return self._compiled(globals, now)
-        except RecursionError as error:
-            raise HogError("Execution is nested too deeply.") from error
+        return self.run(globals, now)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.source!r})"

@@ -13,6 +13,7 @@ number, a double; int is a shorthand for a whole one. A date that could not be r
 own, `InvalidDate`, which is neither before nor after nor equal to anything.
 """
 
+import functools
 import math
 import re
 from collections.abc import Callable
@@ -147,6 +148,12 @@ def number_text(value: int | float) -> str:
         if -MAX_EXACT_INTEGER <= value <= MAX_EXACT_INTEGER:
             return str(value)
         value = double(value)
+    return _float_text(value)
+
+
+@functools.lru_cache(maxsize=4096)
+def _float_text(value: float) -> str:
+    """Print a double; remembered, because that takes a microsecond or two and amounts come again and again."""
     if value != value:  # only NaN differs from itself
         return "NaN"
     if math.isinf(value):
@@ -195,6 +202,13 @@ def to_text(value: Any) -> str:
     Raises:
         HogError: the value is nested too deeply, or its text would be too long.
     """
+    kind = type(value)
+    if kind is str:
+        return value  # type: ignore[no-any-return]  # the line above says so
+    if kind is float:
+        return _float_text(value)
+    if kind is int:
+        return number_text(value)
     return "" if value is None else to_string(value)
 
 
@@ -280,6 +294,11 @@ def _literal(value: Any, kind: type) -> str:
 def memory_error(limit: int, wanted: int) -> HogError:
     """Word the refusal to make a larger value."""
     return HogError(f"Memory limit of {limit} bytes exceeded. Tried to allocate {wanted} bytes.")
+
+
+def nested_too_deeply() -> HogError:
+    """Word the refusal to go further down than Python's own stack does."""
+    return HogError("Execution is nested too deeply.")
 
 
 def js_text(value: Any) -> str:
