@@ -17,7 +17,7 @@ from smspipe.hog import HogError
 from smspipe.matching.actions import action_event_names, compile_action, event_name_leaf
 from smspipe.matching.conditions import compile_group
 from smspipe.matching.sentences import join_reasons, mask_phones, show, show_list
-from smspipe.matching.tree import TRUE, All, Check, Leaf, Mismatch, Node, Some, explain, fuse, is_fallible
+from smspipe.matching.tree import TRUE, All, Check, Leaf, Mismatch, Node, Some, explain, fuse
 from smspipe.model.errors import Fault, Invalid
 from smspipe.model.event import Event, Group
 from smspipe.model.filter import Action, ActionFilter, Filter, Mode, PropertyGroup
@@ -37,12 +37,14 @@ class _Entry(msgspec.Struct, frozen=True, kw_only=True):
     field: str
     names: frozenset[str] | None
     action: str | None = None
+    beyond: Node | None = None
+    """What an event of these names must still meet; None where the names cannot be taken out."""
 
 
 class Matcher:
     """A compiled filter. It keeps nothing between events, so any number of threads may ask it."""
 
-    __slots__ = ("_actions", "_check", "_eager", "_entries", "_field", "_rest", "_root", "event_names")
+    __slots__ = ("_actions", "_check", "_entries", "_field", "_rest", "event_names")
 
     event_names: frozenset[str] | None
     """The names of the only events that can match; None when every event must be looked at."""
@@ -53,9 +55,7 @@ class Matcher:
         self._entries = tuple(entries)
         self._rest = tuple(rest)
         self._field = field
-        self._root: Node = _join(_join_entries(entries), rest)
-        self._check: Check = fuse(self._root, eager=eager)
-        self._eager = eager and is_fallible(self._root)
+        self._check: Check = fuse(_join(_join_entries(entries), rest), eager=eager)
         self._actions = tuple((entry.action, fuse(entry.node, eager=eager)) for entry in entries if entry.action)
         names = [entry.names for entry in entries]
         self.event_names = (
@@ -75,8 +75,9 @@ class Matcher:
         Raises:
             FilterError: an expression in the filter failed on this event.
         """
-        if self._eager and self.event_names is not None and event.event not in self.event_names:
-            return False  # or an expression meant for another event would be asked, and might fail
+        # Most events have another name, and an expression meant for this one might fail with them.
+        if self.event_names is not None and event.event not in self.event_names:
+            return False
         try:
             return self._check(event, person, groups, now)
         except (HogError, RecursionError) as error:
@@ -187,9 +188,12 @@ def compile_filter(
 
 
 def _compile_event_entry(name: str | None, properties: PropertyGroup, mode: Mode, field: str) -> _Entry:
-    node: Node = TRUE if name is None else event_name_leaf([name], f"{field}__id")
-    names = None if name is None else frozenset({name})
-    return _Entry(node=_with_properties(node, properties, mode, field), field=field, names=names)
+    if name is None:
+        return _Entry(node=_with_properties(TRUE, properties, mode, field), field=field, names=None)
+    leaf = event_name_leaf([name], f"{field}__id")
+    beyond = compile_group(properties, mode, f"{field}__properties") if properties.values else TRUE
+    node = All((leaf, beyond)) if properties.values else leaf
+    return _Entry(node=node, field=field, names=frozenset({name}), beyond=beyond)
 
 
 def _compile_action_entry(listed: ActionFilter, actions: Mapping[str, Action], mode: Mode, field: str) -> _Entry:
@@ -216,18 +220,16 @@ def _stand_alone(node: Node) -> Node:
 
 
 def _join_entries(entries: Sequence[_Entry]) -> Node | None:
-    """Join entries with or; those that ask only for a name become one look into a set."""
-    if not entries:
+    """Join entries with or. Those that ask only for a name are settled by `event_names`, as is a lone one's name."""
+    if not entries or all(entry.beyond is TRUE for entry in entries):
         return None
-    bare = [entry for entry in entries if isinstance(entry.node, Leaf) and entry.names is not None and not entry.action]
-    if len(bare) == len(entries):
-        names = [name for entry in bare for name in entry.names or ()]
-        return event_name_leaf(names, entries[0].field)
-    return entries[0].node if len(entries) == 1 else Some(tuple(entry.node for entry in entries))
+    if len(entries) == 1:
+        return entries[0].node if entries[0].beyond is None else entries[0].beyond
+    return Some(tuple(entry.node for entry in entries))
 
 
 def _join(entries: Node | None, rest: Sequence[Node]) -> Node:
-    """Join all with and, the cheap look at the name first; a single condition stands alone."""
+    """Join all with and, the entries first; a single condition stands alone."""
     parts = [*([entries] if entries is not None else []), *rest]
     return parts[0] if len(parts) == 1 else All(tuple(parts))
 
