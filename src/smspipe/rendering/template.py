@@ -80,11 +80,9 @@ class CompiledText:
         Raises:
             TemplateError: the template failed, or its value cannot be printed.
         """
-        value = self(globals, now)
-        if value is None or type(value) is str:
-            return value
         try:
-            return to_text(value)
+            value = self._evaluate(globals, now)
+            return value if type(value) is str or value is None else to_text(value)
         except HogError as error:
             raise TemplateError(str(error)) from error
 
@@ -122,7 +120,7 @@ def _compile_hog(text: Text) -> CompiledText:
                 raise Invalid(str(error), position=mark.start(), hint=_HINT_HOG) from error
         raise
     return CompiledText(
-        template, field=text.field, roots={path[0] for path in template.paths}, constant=template.constant
+        template.run, field=text.field, roots={path[0] for path in template.paths}, constant=template.constant
     )
 
 
