@@ -6,6 +6,7 @@ come in, and compiled anew from the sources. Secret inputs are never part of it.
 """
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
@@ -39,9 +40,13 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     secrets: dict[str, Any]
 
 
-def create_document(body: Mapping[str, Any]) -> Draft:
+def create_document(body: Mapping[str, Any], stored: Mapping[str, Any] = MappingProxyType({})) -> Draft:
     """
     Make the document of a new destination; what the body leaves out comes from its template.
+
+    Args:
+        body: in PostHog's shape.
+        stored: secrets that stand in for those that the body masks, where it describes a destination that is there.
 
     Raises:
         Invalid: the body breaks a rule; the field says where, the message what.
@@ -76,7 +81,7 @@ def create_document(body: Mapping[str, Any]) -> Draft:
     if document["inputs_schema"] == templates.INTEGRATION_INPUTS:
         document["hog"] = templates.INTEGRATION_CODE
     _take_over(document, body)
-    return _check(document, _with_recipient(document, given_inputs), stored={})
+    return _check(document, _with_recipient(document, given_inputs), stored=stored)
 
 
 def change_document(document: Mapping[str, Any], secrets: Mapping[str, Any], body: Mapping[str, Any]) -> Draft:
@@ -242,7 +247,7 @@ def _code(key: str, value: Any) -> str:
 
 def _boolean(key: str, value: Any) -> bool:
     if not isinstance(value, bool):
-        raise Invalid("Must be a valid boolean.", field=key)
+        raise Invalid("Must be a valid boolean.", field=key, hint="Write true or false, without quotes.")
     return value
 
 

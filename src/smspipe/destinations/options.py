@@ -29,7 +29,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """Write `&`, `<`, `>` and quotes in what Liquid prints as a web page does, and as PostHog does in texts, too."""
 
 
-READ_ONLY: Final = ("version", "paused", "paused_at", "notes")
+READ_ONLY: Final = ("version", "paused", "paused_at", "notes", "warnings")
 """Told under the same key when a destination is read; sent back, they are passed by."""
 
 
@@ -105,3 +105,5 @@ _READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "filter_mode": _read_mode,
     "escape_html": _read_flag("escape_html"),
 }
+KEYS: Final = tuple(_READERS)
+"""All options there are."""

@@ -1,5 +1,25 @@
 """Keeper of the event log: every accepted request, in order, until retention ends it. A 200 means that it is here."""
 
-from smspipe.eventlog.table import append, backlog, find, last_position, move_cursor, position_of, read_after, remember
+from smspipe.eventlog.table import (
+    append,
+    backlog,
+    find,
+    last_position,
+    move_cursor,
+    position_of,
+    read_after,
+    read_newest,
+    remember,
+)
 
-__all__ = ["append", "backlog", "find", "last_position", "move_cursor", "position_of", "read_after", "remember"]
+__all__ = [
+    "append",
+    "backlog",
+    "find",
+    "last_position",
+    "move_cursor",
+    "position_of",
+    "read_after",
+    "read_newest",
+    "remember",
+]

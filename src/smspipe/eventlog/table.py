@@ -102,6 +102,19 @@ def read_after(connection: Connection, position: int, limit_bytes: int) -> list[
     return found
 
 
+def read_newest(connection: Connection, limit: int, limit_bytes: int) -> list[Payload]:
+    """Read the newest requests, newest first: `limit` and `limit_bytes` at most, but one at least where there is one."""
+    found: list[Payload] = []
+    size = 0
+    with connection.execute(select(requests).order_by(requests.c.position.desc()).limit(limit)) as rows:
+        for row in rows:
+            size += len(row.body)
+            if found and size > limit_bytes:
+                break
+            found.append(_payload(row))
+    return found
+
+
 def _payload(row: Row[Any]) -> Payload:
     return Payload(
         door=Door(row.door),

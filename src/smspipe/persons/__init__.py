@@ -8,6 +8,7 @@ from smspipe.persons.profiles import (
     find,
     groups_of,
     person_of,
+    persons_of,
     preview,
     update,
 )
@@ -21,6 +22,7 @@ __all__ = [
     "groups_of",
     "operations_of",
     "person_of",
+    "persons_of",
     "preview",
     "pseudo_person",
     "update",

@@ -55,6 +55,11 @@ def person_of(connection: Connection, distinct_id: str) -> Person | None:
     return found[0][1] if found else None
 
 
+def persons_of(connection: Connection, distinct_ids: Sequence[str]) -> dict[str, Person]:
+    """Give the persons that these distinct_ids lead to, as far as they are known."""
+    return dict(statements.read_persons(connection, distinct_ids))
+
+
 def find(connection: Connection, id_or_distinct_id: str) -> Person | None:
     """Give the person of this distinct_id or, when there is none, the one of this id."""
     return person_of(connection, id_or_distinct_id) or statements.read_person(connection, PersonId(id_or_distinct_id))

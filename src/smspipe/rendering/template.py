@@ -29,7 +29,7 @@ _HINT_LIQUID: Final = (
 # What looks like Liquid, also when it is not closed.
 _LIQUID_MARKS = re.compile(r"(?<!\\)(?:\{\{.*?(?:\}\}|\Z)|\{%.*?(?:%\}|\Z))", re.DOTALL)
 # What Liquid takes out of the text: blocks without expressions, tags and outputs.
-_LIQUID_PARTS = re.compile(
+LIQUID_PARTS = re.compile(
     r"\{%-?\s*(raw|comment)\b.*?\{%-?\s*end\1\b.*?%\}|\{\{.*?\}\}|\{%.*?%\}",
     re.DOTALL,
 )
@@ -129,7 +129,7 @@ def _compile_liquid(text: Text) -> CompiledText:
     from smspipe.rendering import liquid
 
     template = liquid.parse(text.source, escape=text.escape)
-    parts = _LIQUID_PARTS.sub(lambda part: " " * len(part[0]), text.source)
+    parts = LIQUID_PARTS.sub(lambda part: " " * len(part[0]), text.source)
     if found := _HOG_EXPRESSION.search(parts):
         raise Invalid("A Hog expression stands in a Liquid template.", position=found.start(), hint=_HINT_LIQUID)
 
