@@ -24,11 +24,15 @@ from smspipe.model.destination import Account, Destination
 from smspipe.model.errors import Invalid, Permanent, Temporary
 from smspipe.model.filter import Shared
 from smspipe.model.ids import EventUuid
+from smspipe.model.outcome import Refusal
+from smspipe.model.phone import E164
+from smspipe.optouts import open_hasher
 from smspipe.pipeline import explain, trial
 from smspipe.pipeline.explain import Explanation
 from smspipe.pipeline.pipe import Limits, Pipe
 from smspipe.pipeline.prepare import Site, prepare
 from smspipe.pipeline.trial import Sample, Trial
+from smspipe.rendering import find_recipient
 from smspipe.sending import AccountFault, Client, Later, Numbers, Verified
 from smspipe.web.capture import CaptureDoor
 from smspipe.web.server import bind, make_server
@@ -71,6 +75,8 @@ class House:
         migrate(self.database)
         self.writer = Writer(self.database, asyncio.get_running_loop().call_soon_threadsafe)
         self.keyring = Keyring(config.secret_key.reveal())
+        with self.database.engine.begin() as connection:
+            self.hasher = open_hasher(connection, self.keyring)
         self.twin: Any = _make_sandbox() if sandbox else None
         self.twilio_url = f"{address}{_SANDBOX}" if sandbox else config.twilio_api_url
         self.client = Client(self.twilio_url, concurrency=config.twilio_connections)
@@ -99,6 +105,7 @@ class House:
             database=self.database,
             writer=self.writer,
             keyring=self.keyring,
+            hasher=self.hasher,
             api_key=self.config.api_key,
             clock=self.now,
             prepare=lambda destination, shared: prepare(destination, self.site.sharing(shared)),
@@ -107,6 +114,7 @@ class House:
             explain=self._explain,
             check_account=self._check_account,
             phone_numbers=self._phone_numbers,
+            read_number=self._read_number,
             project_name=self.site.project["name"],
             project_token=self.config.project_token,
             twilio_api_url=self.twilio_url,
@@ -136,6 +144,12 @@ class House:
     def _explain(self, connection: Connection, uuid: EventUuid) -> Explanation | None:
         found = destinations.load_all(connection, self.keyring)
         return explain.explain(connection, uuid, found, self.site.sharing(destinations.load_shared(connection)))
+
+    def _read_number(self, text: str) -> E164:
+        found = find_recipient(text, self.site.default_country)
+        if isinstance(found, Refusal):
+            raise Invalid(found.saw, field="number")
+        return found.number
 
     async def _check_account(self, account: Account) -> None:
         _raise_unless_well(await self.client.check(account))

@@ -17,12 +17,16 @@ from sqlalchemy import Connection
 from smspipe.db import Database, Writer, migrate, open_database
 from smspipe.destinations import Keyring, load_shared, registry
 from smspipe.model.destination import Account, Destination, Secret
-from smspipe.model.errors import Permanent
+from smspipe.model.errors import Invalid, Permanent
 from smspipe.model.filter import Shared
+from smspipe.model.outcome import Refusal
+from smspipe.model.phone import E164
+from smspipe.optouts import open_hasher
 from smspipe.pipeline import trial
 from smspipe.pipeline.explain import explain
 from smspipe.pipeline.prepare import Site, prepare
 from smspipe.pipeline.trial import Sample, Trial
+from smspipe.rendering import find_recipient
 from smspipe.web.routes import api
 from smspipe.web.services import PhoneNumber, Services
 
@@ -145,6 +149,14 @@ def application() -> Any:
     return api(CURRENT)
 
 
+def read_number(text: str) -> E164:
+    """Read a phone number as the service does, without a country to read national ones in."""
+    found = find_recipient(text, None)
+    if isinstance(found, Refusal):
+        raise Invalid(found.saw, field="number")
+    return found.number
+
+
 @pytest.fixture
 async def running(tmp_path: Path, application: Any) -> AsyncIterator[Api]:
     """The API, started."""
@@ -154,6 +166,8 @@ async def running(tmp_path: Path, application: Any) -> AsyncIterator[Api]:
     writer.start()
     keyring, clock, twilio = Keyring("k" * 40), Clock(), Twilio()
     changes: list[datetime] = []
+    with database.engine.begin() as connection:
+        hasher = open_hasher(connection, keyring)
 
     async def changed() -> None:
         changes.append(clock())
@@ -166,6 +180,7 @@ async def running(tmp_path: Path, application: Any) -> AsyncIterator[Api]:
         database=database,
         writer=writer,
         keyring=keyring,
+        hasher=hasher,
         api_key=Secret(API_KEY),
         clock=clock,
         prepare=lambda destination, shared: prepare(destination, SITE.sharing(shared)),
@@ -176,6 +191,7 @@ async def running(tmp_path: Path, application: Any) -> AsyncIterator[Api]:
         ),
         check_account=twilio.check,
         phone_numbers=twilio.list_numbers,
+        read_number=read_number,
         project_name=SITE.project["name"],
         project_token="phc_the-token-of-the-tests",
     )

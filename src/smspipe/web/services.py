@@ -12,6 +12,8 @@ from smspipe.destinations import Keyring
 from smspipe.model.destination import Account, Destination, Secret
 from smspipe.model.filter import Shared
 from smspipe.model.ids import EventUuid
+from smspipe.model.phone import E164
+from smspipe.optouts import Hasher
 from smspipe.pipeline.explain import Explanation
 from smspipe.pipeline.trial import Sample, Trial
 
@@ -31,6 +33,8 @@ class Services:
     database: Database
     writer: Writer
     keyring: Keyring
+    hasher: Hasher
+    """What the register of opt-outs is looked up with."""
     api_key: Secret
     clock: Callable[[], datetime]
     prepare: Callable[[Destination, Shared], object]
@@ -48,6 +52,8 @@ class Services:
     """Raises `Permanent` when Twilio does not know the account, `Temporary` when Twilio cannot be asked."""
     phone_numbers: Callable[[Account], Awaitable[Sequence[PhoneNumber]]]
     """Asks Twilio for the account's numbers; raises as `check_account`."""
+    read_number: Callable[[str], E164]
+    """Makes a phone number as people write it E.164, or raises `Invalid`."""
     project_name: str
     """What templates call `project.name`."""
     project_token: str

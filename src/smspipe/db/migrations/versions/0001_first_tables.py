@@ -225,3 +225,49 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("type_index", "key"),
     )
+    op.create_table(
+        "opt_outs",
+        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("number_hash", sa.Text(), nullable=False),
+        sa.Column("scope", sa.Text(), nullable=False),
+        sa.Column("number", sa.Text(), nullable=True),
+        sa.Column("service", sa.Text(), nullable=True),
+        sa.Column("since", types.Instant(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("who", sa.Text(), nullable=True),
+        sa.Column("why", sa.Text(), nullable=True),
+        sa.Column("keyword", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("number_hash", "scope", name=op.f("opt_outs_number_hash_scope_key")),
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "opt_out_history",
+        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("number_hash", sa.Text(), nullable=False),
+        sa.Column("scope", sa.Text(), nullable=False),
+        sa.Column("action", sa.Text(), nullable=False),
+        sa.Column("at", types.Instant(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("who", sa.Text(), nullable=True),
+        sa.Column("why", sa.Text(), nullable=True),
+        sa.Column("keyword", sa.Text(), nullable=True),
+        sa.Column("message_sid", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+        sqlite_autoincrement=True,
+    )
+    op.create_index(op.f("opt_out_history_number_hash_id"), "opt_out_history", ["number_hash", "id"], unique=False)
+    op.create_index(
+        "opt_out_history_message",
+        "opt_out_history",
+        ["message_sid", "scope"],
+        unique=True,
+        sqlite_where=sa.text("message_sid IS NOT NULL"),
+        postgresql_where=sa.text("message_sid IS NOT NULL"),
+    )
+    op.create_table(
+        "opt_out_key",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("sealed", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
