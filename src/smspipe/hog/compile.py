@@ -14,12 +14,14 @@ What the function looks like, for `Hi {event.properties.name ?? 'you'}`:
         t3 = t1
         if t3 is None:
             t3 = 'you'
-        t4 = t3 if type(t3) is str else to_text(t3)
-        t5 = ''.join(('Hi ', t4))
+        t4 = t3 if type(t3) is str else PRINTERS[type(t3)](t3)
+        t5 = 'Hi ' f'{t4}'
         if len(t5) > 1048579: raise memory_error(MAX_TEXT, len(t5) - 3)
         return t5
+      except FAILED as error:
+        raise fault(str(error)) from error
       except TOO_DEEP as error:
-        raise nested_too_deeply() from error
+        raise fault(TOO_DEEP_TEXT) from error
 
 Each node is written as statements that leave its value in a variable, so the nesting of the source never
 becomes nesting of Python's expressions. The way to what a name belongs to is walked once: `t2` serves all
@@ -56,7 +58,16 @@ from smspipe.hog.tree import (
     Operator,
     Text,
 )
-from smspipe.hog.values import MAX_TEXT, Closure, check_size, memory_error, nested_too_deeply, to_text, truthy
+from smspipe.hog.values import (
+    MAX_TEXT,
+    PRINTERS,
+    Closure,
+    HogError,
+    check_size,
+    memory_error,
+    to_text,
+    truthy,
+)
 from smspipe.model.errors import Invalid
 
 Compiled = Callable[[Mapping[str, Any], datetime], Any]
@@ -75,16 +86,17 @@ NAMES: Final[dict[str, Any]] = {
     "bool": bool,
     "len": len,
     "LOOKUP": (KeyError, TypeError, AttributeError),
+    "FAILED": HogError,
     "TOO_DEEP": RecursionError,
+    "TOO_DEEP_TEXT": "Execution is nested too deeply.",
     "INF": float("inf"),
     "NAN": float("nan"),
     "MAX_TEXT": MAX_TEXT,
     "Run": Run,
     "Closure": Closure,
-    "to_text": to_text,
+    "PRINTERS": PRINTERS,
     "truthy": truthy,
     "memory_error": memory_error,
-    "nested_too_deeply": nested_too_deeply,
     "check_size": check_size,
     "root": operations.root,
     "chain": operations.chain,
@@ -128,28 +140,29 @@ _OPERATIONS: Final[dict[Operator, str]] = {
 }
 
 
-def compile_tree(tree: Node, unknown_function: str) -> Compiled:
+def compile_tree(tree: Node, unknown_function: str, fault: Callable[[str], Exception] = HogError) -> Compiled:
     """
     Compile a tree to a function of the globals and the instant it takes for now.
 
     Args:
         tree: what `parse_template` or `parse_expression` returned.
         unknown_function: how to word the refusal of a function that does not exist; `{}` is its name.
+        fault: makes what the function raises, of the sentence that says what went wrong.
 
     Raises:
         Invalid: a call that cannot work: unknown function, too few or too many arguments; or
             conditionals too deep within each other.
     """
-    return _Compiler(unknown_function).compile(tree)
+    return _Compiler(unknown_function, fault).compile(tree)
 
 
 class _Compiler:
     """Writes the function of one tree: `lines` of Python, and the `names` they use."""
 
-    def __init__(self, unknown_function: str) -> None:
+    def __init__(self, unknown_function: str, fault: Callable[[str], Exception]) -> None:
         self.unknown_function = unknown_function
         self.lines: list[str] = []
-        self.names = dict(NAMES)
+        self.names = NAMES | {"fault": fault}
         self.depth = 2
         self.variables = 0
         self.parameters: dict[str, str] = {}
@@ -168,7 +181,9 @@ class _Compiler:
         if self.uses_run:
             head.append(" r = Run(g, now)")
         self.write(f"return {result}")
-        tail = [" except TOO_DEEP as error:", "  raise nested_too_deeply() from error", ""]
+        tail = [" except TOO_DEEP as error:", "  raise fault(TOO_DEEP_TEXT) from error", ""]
+        if self.names["fault"] is not HogError:
+            tail[:0] = [" except FAILED as error:", "  raise fault(str(error)) from error"]
         source = "\n".join([*head, " try:", *self.lines, *tail])
         exec(compile(source, "<hog>", "exec"), self.names)  # noqa: S102 (the module's docstring says why it is safe)
         compiled: Compiled = self.names["template"]
@@ -301,14 +316,18 @@ class _Compiler:
                 unchecked = []
             piece = self.value(part)
             if not isinstance(part, Constant):
-                piece = self.keep(f"{piece} if type({piece}) is str else to_text({piece})")
+                piece = self.keep(f"{piece} if type({piece}) is str else PRINTERS[type({piece})]({piece})")
                 unchecked.append(f"len({piece})")
             else:
                 printed = to_text(part.value)
                 literal += len(printed)
                 piece = repr(printed)
             pieces.append(piece)
-        joined = self.keep(f"''.join(({''.join(piece + ', ' for piece in pieces)}))")
+        if total:
+            joined = self.keep(f"''.join(({''.join(piece + ', ' for piece in pieces)}))")
+        else:
+            # Literals and f-strings side by side are one text to Python, made in one go: faster than a call of `join`.
+            joined = self.keep(" ".join(f"f'{{{each}}}'" if each.isidentifier() else each for each in pieces) or "''")
         if unchecked:
             made = f"len({joined}) - {literal}" if literal else f"len({joined})"
             self.write(f"if len({joined}) > {MAX_TEXT + literal}: raise memory_error(MAX_TEXT, {made})")

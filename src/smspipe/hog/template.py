@@ -1,13 +1,14 @@
 """The two things that this room makes: a template (text with holes) and an expression, ready to be called."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
 from smspipe.hog.compile import Compiled, compile_tree
 from smspipe.hog.parse import parse_expression, parse_template
 from smspipe.hog.paths import find_paths, has_calls
-from smspipe.hog.tree import Node
+from smspipe.hog.tree import Node, Text
+from smspipe.hog.values import HogError
 
 
 class Program:
@@ -16,15 +17,17 @@ class Program:
 
     `paths` are the chains of names it reads from the globals, as far as the source tells: `{event.properties.phone}`
     reads ("event", "properties", "phone"). `constant` tells that its value depends on nothing. `run` is the compiled
-    function itself: calling it says the same and saves a step, for who does so with every event.
+    function itself: calling it says the same and saves a step, for who does so with every event. `is_text` tells that
+    its value is always text.
     """
 
-    __slots__ = ("constant", "paths", "run", "source")
+    __slots__ = ("constant", "is_text", "paths", "run", "source")
 
     def __init__(self, source: str, tree: Node, compiled: Compiled) -> None:
         self.source = source
         self.paths = find_paths(tree)
         self.constant = not self.paths and not has_calls(tree)
+        self.is_text = isinstance(tree, Text) and len(tree.parts) != 1
         self.run = compiled
 
     def __call__(self, globals: Mapping[str, Any], now: datetime) -> Any:  # noqa: A002 (PostHog's word for them)
@@ -36,7 +39,7 @@ class Program:
             now: aware; what `now()` and `today()` yield.
 
         Raises:
-            HogError: in one sentence, what went wrong.
+            HogError: in one sentence, what went wrong; or what its compiling was given instead.
         """
         return self.run(globals, now)
 
@@ -56,15 +59,19 @@ class Expression(Program):
     __slots__ = ()
 
 
-def compile_template(source: str) -> Template:
+def compile_template(source: str, fault: Callable[[str], Exception] = HogError) -> Template:
     """
     Compile text with expressions in single curly braces.
+
+    Args:
+        source: the text.
+        fault: makes what evaluating it raises, of the sentence that says what went wrong.
 
     Raises:
         Invalid: with `position`, the offset (code points) of the mistake, and a `hint` where one is known.
     """
     tree = parse_template(source)
-    return Template(source, tree, compile_tree(tree, "Unsupported function call: {}"))
+    return Template(source, tree, compile_tree(tree, "Unsupported function call: {}", fault))
 
 
 def compile_expression(source: str) -> Expression:

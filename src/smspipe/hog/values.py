@@ -142,18 +142,18 @@ def leading_number(value: Any, *, fraction: bool) -> int | float | None:
     return None if match is None else whole(float(match[0]))
 
 
+@functools.lru_cache(maxsize=4096)
 def number_text(value: int | float) -> str:
-    """Print a number as JavaScript does: shortest digits that read back, an exponent below 1e-6 and from 1e21 on."""
+    """
+    Print a number as JavaScript does: shortest digits that read back, an exponent below 1e-6 and from 1e21 on.
+
+    Remembered: printing a fraction takes a microsecond, and amounts come again and again. Numbers that are equal share
+    an entry (1 and 1.0, 0.0 and -0.0), as they share their text.
+    """
     if type(value) is int:
         if -MAX_EXACT_INTEGER <= value <= MAX_EXACT_INTEGER:
             return str(value)
         value = double(value)
-    return _float_text(value)
-
-
-@functools.lru_cache(maxsize=4096)
-def _float_text(value: float) -> str:
-    """Print a double; remembered, because that takes a microsecond or two and amounts come again and again."""
     if value != value:  # only NaN differs from itself
         return "NaN"
     if math.isinf(value):
@@ -202,14 +202,7 @@ def to_text(value: Any) -> str:
     Raises:
         HogError: the value is nested too deeply, or its text would be too long.
     """
-    kind = type(value)
-    if kind is str:
-        return value  # type: ignore[no-any-return]  # the line above says so
-    if kind is float:
-        return _float_text(value)
-    if kind is int:
-        return number_text(value)
-    return "" if value is None else to_string(value)
+    return PRINTERS[type(value)](value)
 
 
 def to_string(value: Any) -> str:
@@ -237,6 +230,20 @@ def to_string(value: Any) -> str:
     pieces: list[str] = []
     _print(value, pieces, [0], 0)
     return "".join(pieces)
+
+
+class _Printers(dict[type, Callable[[Any], str]]):
+    """How a value of a type is printed inside text; compiled templates look here too."""
+
+    def __missing__(self, kind: type) -> Callable[[Any], str]:
+        return to_string
+
+
+def _print_nothing(_value: None) -> str:
+    return ""
+
+
+PRINTERS: Final = _Printers({int: number_text, float: number_text, type(None): _print_nothing})
 
 
 def _print(value: Any, pieces: list[str], size: list[int], depth: int) -> None:
@@ -294,11 +301,6 @@ def _literal(value: Any, kind: type) -> str:
 def memory_error(limit: int, wanted: int) -> HogError:
     """Word the refusal to make a larger value."""
     return HogError(f"Memory limit of {limit} bytes exceeded. Tried to allocate {wanted} bytes.")
-
-
-def nested_too_deeply() -> HogError:
-    """Word the refusal to go further down than Python's own stack does."""
-    return HogError("Execution is nested too deeply.")
 
 
 def js_text(value: Any) -> str:
