@@ -1,7 +1,6 @@
 """How Twilio's answers are sorted: by the table of codes, by status, by range, and never by guessing "not sent"."""
 
 import json
-import re
 from datetime import timedelta
 
 import pytest
@@ -15,8 +14,6 @@ from smspipe.sending import (
     Accepted,
     AccountFault,
     Answer,
-    Code,
-    Kind,
     Later,
     OptedOut,
     Refused,
@@ -25,7 +22,6 @@ from smspipe.sending import (
     describe,
     sort_answer,
     sort_check,
-    sort_delivery,
 )
 from tests.sending.conftest import sid_of
 
@@ -63,19 +59,9 @@ CREATE = [
     (400, [35111, 35114, 35115, 35116, 35117, 35118, 35126], Refused),
     (400, [35125], Later),
     (400, [14107], Refused),
+    (400, [21621, 21664, 21666, 21667, 30029, 30030], Refused),
     (400, [30001], Later),
     (429, [30001], Later),
-]
-DELIVERY = [
-    ([30001, 30003, 30008, 30017, 30020, 30021, 30022, 30023, 30027, 30036, 30047, 30450, 30453, 30610], Kind.LATER),
-    ([30002, 30018, 30024, 30032, 30033, 30034, 30035], Kind.ACCOUNT),
-    ([30004, 30005, 30006, 30007, 30010, 30011, 30014, 30015, 30016, 30019, 30640], Kind.PERMANENT),
-    ([30025, 30026], Kind.NOTICE),
-    ([30410], Kind.UNKNOWN),
-    ([63001, 63002, 63007, 63008, 63020, 63051], Kind.ACCOUNT),
-    ([63003, 63024, 63016, 63005, 63013, 63021, 63026, 63027, 63028, 63040, 63041, 63042], Kind.PERMANENT),
-    ([63032, 63033, 63036], Kind.PERMANENT),
-    ([63009, 63010, 63012, 63037, 63017, 63018, 63038], Kind.LATER),
 ]
 
 
@@ -96,42 +82,39 @@ def test_a_code_of_the_table_is_sorted_by_it(status: int, code: int, expected: t
     assert sorted_answer.saw.startswith(known.meaning) or status == 429
 
 
-@pytest.mark.parametrize(("code", "expected"), [(code, kind) for codes, kind in DELIVERY for code in codes])
-def test_a_code_of_a_delivery_is_sorted_by_the_table(code: int, expected: Kind) -> None:
-    assert sort_delivery(code, "+14155552671") is expected
-
-
-def test_the_table_holds_what_is_listed_here_and_nothing_else() -> None:
-    listed = {code for _, codes, _ in CREATE for code in codes} | {code for codes, _ in DELIVERY for code in codes}
-    assert set(CODES) == listed
-
-
-@pytest.mark.parametrize("code", CODES.values(), ids=[str(code) for code in CODES])
-def test_every_code_has_a_meaning_and_an_advice_in_sentences(code: Code) -> None:
-    for words in (code.meaning, code.advice):
-        assert re.fullmatch(r"[A-Z].{15,}\.", words)
+SENDERS_FAULT = {
+    21212,
+    21267,
+    21601,
+    21606,
+    21616,
+    21657,
+    21659,
+    21660,
+    21661,
+    21701,
+    21702,
+    21703,
+    21704,
+    21705,
+    21709,
+}
 
 
 @pytest.mark.parametrize(
-    ("sender", "expected"),
-    [
-        ("+18005550006", Kind.OPT_OUT),
-        ("+18885550006", Kind.OPT_OUT),
-        ("+14155550006", Kind.PERMANENT),
-        ("Acme", Kind.PERMANENT),
-    ],
+    ("status", "code"), [(status, code) for status, codes, kind in CREATE if kind is AccountFault for code in codes]
 )
-def test_a_blocked_text_from_a_toll_free_number_is_an_opt_out(sender: str, expected: Kind) -> None:
-    assert sort_delivery(30004, sender) is expected
+def test_a_fault_of_the_sender_is_told_from_one_of_the_account(status: int, code: int) -> None:
+    fault = sort_answer(status, {}, error(code))
+    assert isinstance(fault, AccountFault)
+    assert fault.sender_alone == (code in SENDERS_FAULT)
 
 
-@pytest.mark.parametrize("code", [30999, 63999, 12345])
-def test_an_unknown_code_of_a_delivery_is_permanent(code: int) -> None:
-    assert sort_delivery(code, "+14155552671") is Kind.PERMANENT
-
-
-def test_an_unknown_code_has_no_description() -> None:
-    assert describe(99999) is None
+@pytest.mark.parametrize(("status", "body"), [(401, b""), (403, b"<html>"), (409, error(20999)), (308, error(21606))])
+def test_a_fault_that_no_known_code_explains_is_the_accounts(status: int, body: bytes) -> None:
+    fault = sort_answer(status, {}, body)
+    assert isinstance(fault, AccountFault)
+    assert not fault.sender_alone
 
 
 @pytest.mark.parametrize(
@@ -149,6 +132,7 @@ def test_an_unknown_code_has_no_description() -> None:
         pytest.param(409, error(20999), AccountFault, id="unknown code of the account's range"),
         pytest.param(409, error(21999), Refused, id="unknown code of the message's range"),
         pytest.param(409, error(30999), Refused, id="unknown code of the delivery's range"),
+        pytest.param(409, error(35999), Refused, id="unknown code of the schedule's range"),
         pytest.param(409, error(63999), Refused, id="unknown code of the channels' range"),
         pytest.param(409, error(30025), Refused, id="a notice is no reason"),
         pytest.param(413, b"", Refused, id="413"),

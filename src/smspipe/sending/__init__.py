@@ -1,7 +1,17 @@
 """One message becomes one POST to Twilio, and its answer one of six things. No other room speaks to Twilio."""
 
 from smspipe.sending.client import Client
-from smspipe.sending.codes import CODES, Code, Kind, describe
+from smspipe.sending.codes import (
+    CODES,
+    RANGES,
+    Code,
+    Explanation,
+    Kind,
+    Range,
+    describe,
+    explain_delivery_error,
+    range_of,
+)
 from smspipe.sending.request import Request, build_check, build_numbers, build_request, encode_form
 from smspipe.sending.response import (
     Accepted,
@@ -16,22 +26,24 @@ from smspipe.sending.response import (
     Verified,
     sort_answer,
     sort_check,
-    sort_delivery,
     sort_numbers,
 )
 
 __all__ = [
     "CODES",
+    "RANGES",
     "Accepted",
     "AccountFault",
     "Answer",
     "Client",
     "Code",
+    "Explanation",
     "Kind",
     "Later",
     "Number",
     "Numbers",
     "OptedOut",
+    "Range",
     "Refused",
     "Request",
     "Unconfirmed",
@@ -41,8 +53,9 @@ __all__ = [
     "build_request",
     "describe",
     "encode_form",
+    "explain_delivery_error",
+    "range_of",
     "sort_answer",
     "sort_check",
-    "sort_delivery",
     "sort_numbers",
 ]

@@ -1,13 +1,16 @@
 """
 Twilio's error codes as a table: what each means, in our words, and what a person can do about it.
 
-Twilio splits codes over time and advises against logic on single ones, so the table is data: an answer is looked up
-here first, then judged by its HTTP status, then by the range of its code (see `response`).
+One number space serves the refusal of a request and the failure of a text that was taken. Twilio splits codes over time
+and advises against logic on single ones, so the table is data: an answer is looked up here first, then judged by its
+HTTP status, then by the range of its code (see `response`). A code that is not known pauses nothing by itself when it
+comes with a text that failed: it is told, with the address of Twilio's own page on it.
 
 Source:
     https://www.twilio.com/docs/api/errors
 """
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
@@ -28,17 +31,18 @@ class Kind(StrEnum):
     LATER = "later"
     """Passing, but slowly: worth a new try after a good while, if at all."""
     ACCOUNT = "account"
-    """Credentials, sender or settings are wrong: no message can work until somebody mends them."""
+    """The account, its credentials or smspipe's settings are wrong: no message can work until somebody mends them."""
+    SENDER = "sender"
+    """This sender cannot send: none of its messages can work until somebody mends it; other senders can."""
     UNKNOWN = "unknown"
     """It may have been sent: never just repeated."""
     NOTICE = "notice"
     """A warning; nothing failed."""
 
 
-class Code(msgspec.Struct, frozen=True, kw_only=True):
-    """One of Twilio's error codes."""
+class Explanation(msgspec.Struct, frozen=True, kw_only=True):
+    """What an error means, for the machine and for a person."""
 
-    code: int
     kind: Kind
     meaning: str
     """One sentence."""
@@ -46,6 +50,23 @@ class Code(msgspec.Struct, frozen=True, kw_only=True):
     """What to do, one sentence."""
     wait: timedelta | None = None
     """Least time that is worth waiting before the next try, where Twilio tells one."""
+
+
+class Code(Explanation, frozen=True, kw_only=True):
+    """One of Twilio's error codes."""
+
+    code: int
+
+
+class Range(msgspec.Struct, frozen=True, kw_only=True):
+    """Codes that belong together, for those of them that are not in the table."""
+
+    first: int
+    last: int
+    kind: Kind
+    """Of a request that was refused; a text that failed with such a code is a permanent failure."""
+    about: str
+    """What the codes are about, the end of a sentence."""
 
 
 def _same(kind: Kind, codes: tuple[int, ...], meaning: str, advice: str, wait: timedelta | None = None) -> list[Code]:
@@ -127,7 +148,7 @@ _RECIPIENT: Final = [
     *_same(Kind.PERMANENT, (21265,), "The recipient is a short code, which cannot receive texts.", _NUMBER),
     *_same(
         Kind.PERMANENT,
-        (21266,),
+        (21266, 63031),
         "Sender and recipient are the same number.",
         "Send from another number, or leave this recipient out with a filter.",
     ),
@@ -173,19 +194,19 @@ _RECIPIENT: Final = [
 
 _SENDER: Final = [
     *_same(
-        Kind.ACCOUNT,
+        Kind.SENDER,
         (21212,),
         "The sender is not a valid phone number or sender ID.",
         "Enter a number of the account in the form +15005550006, a short code or a sender ID.",
     ),
     *_same(
-        Kind.ACCOUNT,
+        Kind.SENDER,
         (21267,),
         "A trial account cannot send from an alphanumeric sender ID.",
         "Upgrade the account, or send from a number.",
     ),
     *_same(
-        Kind.ACCOUNT,
+        Kind.SENDER,
         (21601, 21606, 21659, 21660, 21661),
         "The sender is not a number of this account that can send texts.",
         "Choose a number that the Twilio console lists for this account with the SMS capability.",
@@ -198,31 +219,31 @@ _SENDER: Final = [
         timedelta(minutes=5),
     ),
     *_same(
-        Kind.ACCOUNT,
+        Kind.SENDER,
         (21616,),
         "The sender stands for more than one number of the account.",
         "Enter the sender's full number.",
     ),
     *_same(
-        Kind.ACCOUNT,
+        Kind.SENDER,
         (21657, 21709),
         "An alphanumeric sender ID is not allowed here.",
         "Send from a number, or register the sender ID for the recipient's country.",
     ),
     *_same(
-        Kind.ACCOUNT,
+        Kind.SENDER,
         (21701, 21702, 21705),
         "The Messaging Service is missing, unavailable, or its SID is malformed.",
         "Check the SID (MG…) of the Messaging Service in the Twilio console.",
     ),
     *_same(
-        Kind.ACCOUNT,
+        Kind.SENDER,
         (21703,),
         "The Messaging Service has no sender that can be used for this recipient.",
         "Add a number to the service's sender pool that can reach the recipient's country.",
     ),
     *_same(
-        Kind.ACCOUNT,
+        Kind.SENDER,
         (21704,),
         "The Messaging Service has no senders.",
         "Add a number to the service's sender pool.",
@@ -257,6 +278,18 @@ _CONTENT: Final = [
     *_same(Kind.PERMANENT, (21620, 21623), "The media are too many, or their address is not usable.", _OURS),
     *_same(Kind.PERMANENT, (21624, 30012, 30013, 30045), "The validity period is out of range.", _OURS),
     *_same(Kind.PERMANENT, (21654, 21655, 21656, 21658), "The content template or its variables are wrong.", _OURS),
+    *_same(
+        Kind.PERMANENT,
+        (21664, 21666, 21667),
+        "The sender to fall back on does not fit the Messaging Service.",
+        "Leave it out, or use a Messaging Service with a sender of the other channel.",
+    ),
+    *_same(
+        Kind.PERMANENT,
+        (30029, 30030),
+        "The retention options need Message Privacy, which the account does not have.",
+        "Leave the retention options out, or have Message Privacy switched on by Twilio.",
+    ),
     *_same(Kind.PERMANENT, (35111, 35114, 35115, 35116, 35117, 35118, 35126), "The scheduling is wrong.", _OURS),
     *_same(
         Kind.RETRY,
@@ -309,6 +342,7 @@ _DELIVERY: Final = [
         "Remove the price limit: Twilio has given it up.",
     ),
     *_same(Kind.PERMANENT, (30011,), "The recipient's number cannot receive MMS.", "Send it as a plain text."),
+    *_same(Kind.PERMANENT, (21621,), "The sender cannot send MMS.", "Send it as a plain text, or from another number."),
     *_same(
         Kind.PERMANENT,
         (30014, 30015, 30016),
@@ -317,7 +351,7 @@ _DELIVERY: Final = [
     ),
     *_same(Kind.LATER, (30017,), "The carrier's network is congested.", "Try again after a while."),
     *_same(
-        Kind.ACCOUNT,
+        Kind.SENDER,
         (30018, 30024),
         "The sender ID is not registered with the recipient's carrier.",
         "Register the sender ID for that country in the Twilio console, or send from a number.",
@@ -348,13 +382,13 @@ _DELIVERY: Final = [
         "Nothing failed; send less today, or ask for a higher daily limit.",
     ),
     *_same(
-        Kind.ACCOUNT,
+        Kind.SENDER,
         (30032,),
         "The toll-free number is not verified.",
         "Verify the number in the Twilio console.",
     ),
     *_same(
-        Kind.ACCOUNT,
+        Kind.SENDER,
         (30033, 30034, 30035),
         "The sender's 10DLC campaign is suspended, missing or still being set up.",
         "Register the brand and the campaign in the Twilio console, and add the number to it.",
@@ -407,12 +441,24 @@ _DELIVERY: Final = [
 
 _CHANNELS: Final = [
     *_same(
-        Kind.ACCOUNT,
+        Kind.SENDER,
         (63001, 63002, 63007, 63008, 63020, 63051),
         "The channel's sender or account is not set up rightly.",
         "Check the sender of this channel in the Twilio console.",
     ),
     *_same(Kind.PERMANENT, (63003, 63024), "The channel knows no such recipient.", _NUMBER),
+    *_same(
+        Kind.PERMANENT,
+        (63015,),
+        "The sender is Twilio's sandbox of the channel, and the recipient has not joined it.",
+        "Let the recipient join the sandbox, or send from a sender of your own.",
+    ),
+    *_same(
+        Kind.PERMANENT,
+        (63019, 63034),
+        "The media cannot be fetched from their address, or are too large for the channel.",
+        "Check that the address is public and what it gives is small enough.",
+    ),
     *_same(Kind.LATER, (63009, 63010, 63012, 63037), "The channel failed inside.", "Try again after a while."),
     *_same(
         Kind.PERMANENT,
@@ -428,13 +474,13 @@ _CHANNELS: Final = [
     ),
     *_same(
         Kind.PERMANENT,
-        (63005, 63013, 63021, 63026, 63027, 63028, 63040, 63041, 63042),
+        (63005, 63006, 63013, 63021, 63026, 63027, 63028, 63040, 63041, 63042),
         "The channel does not accept this content or template.",
         "Change the text, or have the template approved.",
     ),
     *_same(
         Kind.PERMANENT,
-        (63032, 63033, 63036),
+        (63014, 63032, 63033, 63036),
         "The recipient cannot be reached on this channel.",
         "Send it as a plain text.",
     ),
@@ -454,6 +500,65 @@ CODES: Final[Mapping[int, Code]] = {
 }
 
 
+RANGES: Final = (
+    Range(first=20000, last=20999, kind=Kind.ACCOUNT, about="the account, its rights, or the request as such"),
+    Range(first=21000, last=21999, kind=Kind.PERMANENT, about="the recipient, the sender or the content of a message"),
+    Range(first=30000, last=30999, kind=Kind.PERMANENT, about="the delivery of a message"),
+    Range(first=35000, last=35999, kind=Kind.PERMANENT, about="the scheduling of a message"),
+    Range(first=63000, last=63999, kind=Kind.PERMANENT, about="channels such as WhatsApp"),
+)
+"""What is known of codes that the table does not have."""
+
+_TOLL_FREE: Final = re.compile(r"\+1(?:800|833|844|855|866|877|888)\d{7}").fullmatch
+_STOPPED: Final = Explanation(
+    kind=Kind.OPT_OUT,
+    meaning="The recipient has opted out of texts from this toll-free number.",
+    advice="Nothing to do: no text goes there until the recipient answers START or UNSTOP.",
+)
+_SILENT: Final = Explanation(
+    kind=Kind.PERMANENT,
+    meaning="Twilio gave no reason for the failure.",
+    advice="Look the message up by its SID in Twilio's message log.",
+)
+
+
 def describe(code: int) -> Code | None:
     """Look up what is known of Twilio's error `code`; None when it is not in the table."""
     return CODES.get(code)
+
+
+def range_of(code: int) -> Range | None:
+    """Say among which codes one belongs, whether it is in the table or not; None when that is not known either."""
+    return next((each for each in RANGES if each.first <= code <= each.last), None)
+
+
+def explain_delivery_error(code: int | None, sender: str | None) -> Explanation:
+    """
+    Explain why a text that Twilio took has failed or was not delivered.
+
+    Args:
+        code: Twilio's code, None when it gave none.
+        sender: what it was sent from. It decides one case: carriers report STOP to a toll-free number of the US or
+            Canada as a plain block (30004).
+
+    Returns:
+        The kind says what follows: `opt_out` that the recipient is written to no more, `sender` and `account` that
+        other texts will fail as well, `later` that the same text would be worth another try, `unknown` that it may
+        have arrived. A code that is not in the table is `permanent`.
+
+    Source:
+        https://help.twilio.com/articles/223134027
+    """
+    if code is None:
+        return _SILENT
+    if code == 30004 and sender is not None and _TOLL_FREE(sender):
+        return _STOPPED
+    if (known := CODES.get(code)) is not None:
+        return known
+    among = range_of(code)
+    told = f", one of those about {among.about}" if among else ""
+    return Explanation(
+        kind=Kind.PERMANENT,
+        meaning=f"Twilio gave code {code}, which is not known here{told}.",
+        advice=f"Look it up at https://www.twilio.com/docs/api/errors/{code} before sending more of the kind.",
+    )

@@ -6,7 +6,7 @@ Twilio's answers, sorted by what they mean for the message: the only place that 
     + Refused       not sent, and this message never will be
     + OptedOut      not sent: the recipient said STOP
     + Later         not sent, for a passing reason
-    + AccountFault  not sent, and nothing will be until somebody mends the account or its settings
+    + AccountFault  not sent, and nothing will be until somebody mends the account, the sender or its settings
     + Unconfirmed   perhaps sent: the request may have left and its answer does not say
 
 An answer is judged by its HTTP status where that alone settles it (2xx, 408, 429, 5xx), else by the table of codes,
@@ -25,7 +25,7 @@ import msgspec
 from smspipe.model.ids import MessageSid
 from smspipe.model.outcome import Reason
 from smspipe.model.phone import mask
-from smspipe.sending.codes import CODES, Code, Kind
+from smspipe.sending.codes import CODES, Code, Kind, range_of
 
 LONGEST_WAIT: Final = timedelta(hours=1)
 """A Retry-After beyond this is cut: a slip of one gateway must not silence a destination for a week."""
@@ -83,9 +83,11 @@ class Later(_NotAccepted, frozen=True, kw_only=True):
 
 
 class AccountFault(_NotAccepted, frozen=True, kw_only=True):
-    """Not sent, like every other message of this destination: pause it, keep its messages, tell a person."""
+    """Not sent, like every other message of the account or the sender: pause it, keep its messages, tell a person."""
 
     reason: ClassVar[Reason] = Reason.CREDENTIALS
+    sender_alone: bool = False
+    """Only what this sender is to send cannot work; the account's other senders can."""
 
 
 class Unconfirmed(_NotAccepted, frozen=True, kw_only=True):
@@ -151,16 +153,6 @@ _STATUSES: Final[Mapping[int, Kind]] = {
     425: Kind.RETRY,
 }
 
-# From, up to and without, kind.
-_RANGES: Final = (
-    (20000, 21000, Kind.ACCOUNT),
-    (21000, 22000, Kind.PERMANENT),
-    (30000, 31000, Kind.PERMANENT),
-    (63000, 64000, Kind.PERMANENT),
-)
-
-_TOLL_FREE: Final = re.compile(r"\+1(?:800|833|844|855|866|877|888)\d{7}").fullmatch
-
 
 def sort_answer(status: int, headers: Mapping[str, str], body: bytes) -> Answer:
     """
@@ -196,7 +188,7 @@ def sort_answer(status: int, headers: Mapping[str, str], body: bytes) -> Answer:
     error_message = _mask(told)
     match kind:
         case Kind.OPT_OUT:
-            made: type[Refused | OptedOut | AccountFault | Unconfirmed] = OptedOut
+            made: type[Refused | OptedOut | Unconfirmed] = OptedOut
         case Kind.RETRY | Kind.LATER:
             wait = _least_wait(known.wait if known else None, _retry_after(headers))
             return Later(
@@ -207,8 +199,15 @@ def sort_answer(status: int, headers: Mapping[str, str], body: bytes) -> Answer:
                 request_id=request_id,
                 retry_after=wait,
             )
-        case Kind.ACCOUNT:
-            made = AccountFault
+        case Kind.ACCOUNT | Kind.SENDER:
+            return AccountFault(
+                saw=saw,
+                code=code,
+                http_status=status,
+                error_message=error_message,
+                request_id=request_id,
+                sender_alone=kind is Kind.SENDER,
+            )
         case Kind.PERMANENT | Kind.NOTICE:
             made = Refused
         case Kind.UNKNOWN:
@@ -254,18 +253,6 @@ def sort_numbers(status: int, headers: Mapping[str, str], body: bytes) -> Number
     return answer if isinstance(answer, AccountFault | Later) else Numbers(numbers=())
 
 
-def sort_delivery(code: int, sender: str) -> Kind:
-    """
-    Say what the error `code` of a message that failed or was not delivered means for sending it again.
-
-    `sender` decides one case: carriers report STOP to a toll-free number of the US or Canada as a plain block (30004).
-    """
-    if code == 30004 and _TOLL_FREE(sender):
-        return Kind.OPT_OUT
-    known = CODES.get(code)
-    return known.kind if known else Kind.PERMANENT
-
-
 def _kind_of(status: int, code: int | None, known: Code | None) -> Kind:
     if status == 429:  # promised not to have been processed, whatever the code
         return Kind.LATER if known and known.kind is Kind.LATER else Kind.RETRY
@@ -277,10 +264,8 @@ def _kind_of(status: int, code: int | None, known: Code | None) -> Kind:
         return known.kind
     if status in _STATUSES:
         return _STATUSES[status]
-    for low, high, kind in _RANGES:
-        if code is not None and low <= code < high:
-            return kind
-    return Kind.ACCOUNT
+    among = range_of(code) if code is not None else None
+    return among.kind if among else Kind.ACCOUNT
 
 
 def _describe_status(status: int, code: int | None, kind: Kind) -> str:
