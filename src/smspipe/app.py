@@ -5,7 +5,7 @@ import dataclasses
 import fcntl
 import logging
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
@@ -29,8 +29,10 @@ from smspipe.model.phone import E164
 from smspipe.optouts import open_hasher
 from smspipe.pipeline import explain, trial
 from smspipe.pipeline.explain import Explanation
+from smspipe.pipeline.lint import Report, lint
 from smspipe.pipeline.pipe import Limits, Pipe
 from smspipe.pipeline.prepare import Site, prepare
+from smspipe.pipeline.recent import read_recent
 from smspipe.pipeline.trial import Sample, Trial
 from smspipe.rendering import find_recipient
 from smspipe.sending import AccountFault, Client, Later, Numbers, Verified
@@ -112,6 +114,7 @@ class House:
             changed=self.pipe.reload,
             test=self._test,
             explain=self._explain,
+            lint=self._lint,
             check_account=self._check_account,
             phone_numbers=self._phone_numbers,
             read_number=self._read_number,
@@ -144,6 +147,12 @@ class House:
     def _explain(self, connection: Connection, uuid: EventUuid) -> Explanation | None:
         found = destinations.load_all(connection, self.keyring)
         return explain.explain(connection, uuid, found, self.site.sharing(destinations.load_shared(connection)))
+
+    def _lint(
+        self, connection: Connection, found: Sequence[Destination], shared: Shared, events: int, most_segments: int
+    ) -> list[Report]:
+        recent, site, now = read_recent(connection, events), self.site.sharing(shared), self.now()
+        return [lint(each, site, recent, now, most_segments=most_segments) for each in found]
 
     def _read_number(self, text: str) -> E164:
         found = find_recipient(text, self.site.default_country)

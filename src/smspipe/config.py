@@ -257,6 +257,11 @@ def secret_input(key: str, environment: Mapping[str, str] | None = None) -> str 
     return (os.environ if environment is None else environment).get(f"{PREFIX}SECRET_{key.upper()}") or None
 
 
+def variable(name: str, environment: Mapping[str, str] | None = None) -> str | None:
+    """Give the value of a variable that a document names in place of a secret, None if it is not set or empty."""
+    return (os.environ if environment is None else environment).get(name) or None
+
+
 def without_settings(environment: Mapping[str, str] | None = None) -> dict[str, str]:
     """Give the environment without our settings, for a service that is to have none but its own."""
     given = os.environ if environment is None else environment

@@ -13,12 +13,13 @@ from smspipe.capture import BODY_LIMITS, door_of
 from smspipe.cli.main import make_group
 from smspipe.deliveries import metrics
 from smspipe.deliveries.states import MOVES, Move
-from smspipe.destinations import options, templates
+from smspipe.destinations import options, short, templates
 from smspipe.destinations.document import create_document
 from smspipe.hog.library import FUNCTIONS
 from smspipe.matching.operators import OF_VALUES
 from smspipe.model.delivery import Delivery, Status
 from smspipe.model.outcome import Reason
+from smspipe.pipeline.lint import Code
 from smspipe.rendering.liquid_environment import environment
 from smspipe.sandbox.account import Settings
 from smspipe.sandbox.faults import Fault, Rule
@@ -215,6 +216,17 @@ def test_fields_of_a_destination_are_listed() -> None:
     body = {"template_id": templates.TWILIO, "inputs": {"accountSid": {"value": "AC1"}, "authToken": {"value": "token"},
             "fromPhoneNumber": {"value": "+15005550006"}, "smsBody": {"value": "Hi"}}}  # fmt: skip
     assert first_cells(section_of(reference("destinations"), "Fields")) == set(create_document(body).document)
+
+
+def test_short_keys_of_a_destination_are_listed() -> None:
+    rows = section_of(reference("destinations"), "Short form").splitlines()
+    cells = [row.split(" | ") for row in rows if row.startswith("| `")]
+    listed = {key: field.strip("`") for keys, field, _ in cells for key in codes_in(keys)}
+    assert listed == {key: field for field, keys in short.SHORT.items() for key in keys}
+
+
+def test_warnings_are_listed_and_no_others() -> None:
+    assert first_cells(section_of(reference("destinations"), "Warnings")) == set(Code)
 
 
 def test_templates_and_their_inputs_are_listed() -> None:

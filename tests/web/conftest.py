@@ -24,7 +24,9 @@ from smspipe.model.phone import E164
 from smspipe.optouts import open_hasher
 from smspipe.pipeline import trial
 from smspipe.pipeline.explain import explain
+from smspipe.pipeline.lint import lint
 from smspipe.pipeline.prepare import Site, prepare
+from smspipe.pipeline.recent import read_recent
 from smspipe.pipeline.trial import Sample, Trial
 from smspipe.rendering import find_recipient
 from smspipe.web.routes import api
@@ -189,6 +191,10 @@ async def running(tmp_path: Path, application: Any) -> AsyncIterator[Api]:
         explain=lambda connection, uuid: explain(
             connection, uuid, registry.load_all(connection, keyring), SITE.sharing(load_shared(connection))
         ),
+        lint=lambda connection, found, shared, events, most: [
+            lint(each, SITE.sharing(shared), read_recent(connection, events), clock(), most_segments=most)
+            for each in found
+        ],
         check_account=twilio.check,
         phone_numbers=twilio.list_numbers,
         read_number=read_number,

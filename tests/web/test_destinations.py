@@ -38,6 +38,7 @@ async def test_a_destination_is_created_read_changed_and_deleted(running: Api, b
     assert created["inputs"]["authToken"] == {"secret": True}
     assert created["inputs"]["smsBody"]["value"] == "Hi {person.properties.name}"
     assert created["template"]["id"] == "template-twilio"
+    assert created["smspipe"].pop("warnings") == []
     assert created["smspipe"] == {"version": 1, "paused": None, "paused_at": None, "notes": []}
     assert await running.call("GET", one) == (200, created)
     running.clock.pass_(timedelta(minutes=1))

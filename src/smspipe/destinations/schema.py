@@ -148,6 +148,8 @@ def _options() -> dict[str, Schema]:
         "default_country": _TEXT | {"pattern": "^[A-Z]{2}$"},
         "filter_mode": {"enum": [mode.value for mode in Mode]},
         "escape_html": _FLAG,
+        "pace": {"type": "number", "exclusiveMinimum": 0},
+        "unconfirmed": {"enum": ["send_again", "hold"]},
     }
     return {key: {"anyOf": [known[key], {"type": "null"}]} if key in known else _ANY for key in options.KEYS}
 
@@ -203,7 +205,10 @@ def _entry() -> Schema:
             *(
                 {"type": "object", "properties": {kind: names, "where": {"$ref": "#/$defs/conditions"}},
                  "required": [kind], "additionalProperties": False}
-                for kind, names in (("event", {"type": ["string", "null"]}), ("action", {"type": ["integer", "string"]}))
+                for kind, names in (
+                    ("event", {"type": ["string", "null"]}),
+                    ("action", {"type": ["integer", "string"]}),
+                )
             ),
         ]
     }  # fmt: skip

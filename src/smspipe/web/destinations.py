@@ -14,6 +14,8 @@ from smspipe.destinations.document import is_own_code
 from smspipe.destinations.registry import Query
 from smspipe.model.clock import to_iso
 from smspipe.model.ids import DestinationId
+from smspipe.pipeline.lint import Finding
+from smspipe.web.configuration import warnings_at_save
 from smspipe.web.problems import PROBLEMS, AnyRequest, NotAllowed, NotFound
 from smspipe.web.queries import MOST, Page, page, read_count, read_flag, read_words
 from smspipe.web.services import Services
@@ -43,7 +45,10 @@ class DestinationInList(msgspec.Struct, kw_only=True):
     execution_order: int | None
     search_match_type: str | None = None
     smspipe: dict[str, Any]
-    """What PostHog's shape has no place for: options, `version`, `paused` (why nothing is sent), `notes`."""
+    """
+    What PostHog's shape has no place for: options, `version`, `paused` (why nothing is sent), `notes`; in the answer to
+    a change also `warnings`.
+    """
 
 
 class DestinationInFull(DestinationInList, kw_only=True):
@@ -60,11 +65,14 @@ class DestinationInFull(DestinationInList, kw_only=True):
     batch_export_id: str | None = None
 
 
-def show(record: Record) -> DestinationInFull:
-    """Write a record as PostHog's API does."""
+def show(record: Record, warnings: list[Finding] | None = None) -> DestinationInFull:
+    """Write a record as PostHog's API does; `warnings` are told where it was just saved."""
     document = record.document
     template = templates.get(document["template_id"])
-    return DestinationInFull(**_common(record), template=template, **{key: document[key] for key in _FULL})
+    shown = DestinationInFull(**_common(record), template=template, **{key: document[key] for key in _FULL})
+    if warnings is not None:
+        shown.smspipe["warnings"] = warnings
+    return shown
 
 
 def show_minimal(record: Record) -> DestinationInList:
@@ -152,7 +160,7 @@ async def create_destination(services: NamedDependency[Services], data: JSONBody
 
     record = await asyncio.wrap_future(services.writer.run_job(job))
     await services.changed()
-    return show(record)
+    return show(record, await warnings_at_save(services, record.id))
 
 
 @get("/hog_functions/{function_id:str}", sync_to_thread=True, operation_id="get_destination", responses=PROBLEMS)
@@ -182,7 +190,7 @@ async def _change(services: Services, function_id: str, data: dict[str, Any]) ->
     if record is None:
         raise missing()
     await services.changed()
-    return show(record)
+    return show(record, [] if record.document["deleted"] else await warnings_at_save(services, record.id))
 
 
 @patch("/hog_functions/{function_id:str}", operation_id="change_destination", responses=PROBLEMS)

@@ -37,7 +37,10 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     attr: str | None
     """The field that is meant, parts joined with two underscores; None for the whole."""
     smspipe: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
-    """`hint` (what would be right) and `position` (an offset in a source text), where there are some."""
+    """
+    `hint` (what would be right), `position` (an offset in a source text) and `refused` (which items of a list, and
+    why), where there are some.
+    """
 
 
 def _described(what: str) -> ResponseSpec:
@@ -51,6 +54,14 @@ PROBLEMS: Final = {
     503: _described("It may work later; see Retry-After."),
 }
 """What the API's description says of every route."""
+
+
+class Refused(Invalid):
+    """A list is refused because some of its items are; `refused` tells of each."""
+
+    def __init__(self, message: str, refused: list[dict[str, Any]]) -> None:
+        super().__init__(message, field="destinations")
+        self.refused = refused
 
 
 class NotFound(Fault):
@@ -92,7 +103,9 @@ def answer_fault(request: AnyRequest, fault: Fault) -> Response[Problem]:
     """Answer one of our own faults."""
     match fault:
         case Invalid():
-            more = {"hint": fault.hint, "position": fault.position}
+            more: dict[str, Any] = {"hint": fault.hint, "position": fault.position}
+            if isinstance(fault, Refused):
+                more["refused"] = fault.refused
             more = {key: value for key, value in more.items() if value is not None}
             missing = str(fault) == "This field is required." and "__" not in (fault.field or "")
             code = "required" if missing else "invalid_input"

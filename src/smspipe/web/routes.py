@@ -13,6 +13,7 @@ from smspipe import __version__
 from smspipe.model.errors import Fault
 from smspipe.web import (
     actions,
+    configuration,
     deliveries,
     destinations,
     events,
@@ -31,6 +32,7 @@ LARGEST_BODY_BYTES: Final = 10 * 2**20
 _NAME: Final = "/api/projects/"
 _ALIAS: Final = "/api/environments/"
 _PROJECT: Final = (
+    *configuration.HANDLERS,
     *destinations.HANDLERS,
     *invocations.HANDLERS,
     *history.HANDLERS,

@@ -15,6 +15,7 @@ from smspipe.model.ids import EventUuid
 from smspipe.model.phone import E164
 from smspipe.optouts import Hasher
 from smspipe.pipeline.explain import Explanation
+from smspipe.pipeline.lint import Report
 from smspipe.pipeline.trial import Sample, Trial
 
 
@@ -48,6 +49,11 @@ class Services:
     """Tries a destination with a sample, given what filters refer to; the last argument is true to send nothing."""
     explain: Callable[[Connection, EventUuid], Explanation | None]
     """Says what became of an event, None when the log does not hold it; called in a thread."""
+    lint: Callable[[Connection, Sequence[Destination], Shared, int, int], Sequence[Report]]
+    """
+    Looks at destinations with the newest events, given how many of these at most, and the segments from which on a text
+    is warned of; called in a thread.
+    """
     check_account: Callable[[Account], Awaitable[None]]
     """Raises `Permanent` when Twilio does not know the account, `Temporary` when Twilio cannot be asked."""
     phone_numbers: Callable[[Account], Awaitable[Sequence[PhoneNumber]]]
