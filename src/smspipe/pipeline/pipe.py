@@ -174,7 +174,7 @@ class Pipe:
 
     async def _reload(self) -> None:
         loaded, shared, freed = await asyncio.wrap_future(self._writer.run_job(self._load))
-        self.plan = prepare_all(loaded, self._site.sharing(shared), _tell_broken)
+        self.plan = prepare_all(loaded, self._site.sharing(shared), _tell_broken, self.plan)
         if freed:
             self.dispatch.wake()
 

@@ -1,5 +1,6 @@
 """Compile a destination once, when it is loaded or saved: nothing of it is parsed again while events pass."""
 
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -12,8 +13,12 @@ from smspipe.model.destination import Destination, Route, Text
 from smspipe.model.errors import Fault, Invalid
 from smspipe.model.event import Event, Group
 from smspipe.model.filter import Action, PropertyGroup, Shared
+from smspipe.model.ids import DestinationId
 from smspipe.model.person import Person
 from smspipe.rendering import CompiledText, check_sender, compile_text
+
+_compile: Callable[[Text], CompiledText] = functools.lru_cache(maxsize=4096)(compile_text)
+"""Many destinations share a text, a sender or where the number is, and a reload finds nearly all as they were."""
 
 ROOTS = frozenset({"event", "person", "groups", "project", "source", "inputs"})
 
@@ -44,6 +49,7 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     """A destination that is ready to decide on events."""
 
     destination: Destination
+    site: Site
     matcher: Matcher
     sender: CompiledText | str
     """As it was checked, when it is the same for every event."""
@@ -87,12 +93,12 @@ def prepare(destination: Destination, site: Site) -> Prepared:
     texts = [destination.sender, destination.body, *(route.to for route in destination.routes)]
     if cooldown is not None:
         texts.append(cooldown.key)
-    compiled = {text: compile_text(text) for text in texts}
+    compiled = {text: _compile(text) for text in texts}
     inputs: dict[str, Any] = {}
     roots = frozenset[str]().union(*(text.roots for text in compiled.values()))
     if "inputs" in roots:
         inputs = {
-            key: compile_text(value) if isinstance(value, Text) else value for key, value in destination.inputs.items()
+            key: _compile(value) if isinstance(value, Text) else value for key, value in destination.inputs.items()
         }
         roots = roots.union(*(text.roots for text in inputs.values() if isinstance(text, CompiledText)))
     sender: CompiledText | str = compiled[destination.sender]
@@ -100,6 +106,7 @@ def prepare(destination: Destination, site: Site) -> Prepared:
         sender = check_sender(sender({}, EPOCH), field=destination.sender.field)
     return Prepared(
         destination=destination,
+        site=site,
         matcher=compile_filter(destination.filter, actions=site.actions, test_accounts=site.test_accounts),
         sender=sender,
         body=compiled[destination.body],
@@ -145,10 +152,27 @@ class Plan:
         return self._by_name.get(event, self._any)
 
 
-def prepare_all(destinations: Iterable[Destination], site: Site, broken: Callable[[Destination, Fault], None]) -> Plan:
-    """Compile all; what does not compile (any more) is told to `broken` and left out, so that the others go on."""
+def prepare_all(
+    destinations: Iterable[Destination],
+    site: Site,
+    broken: Callable[[Destination, Fault], None],
+    before: Plan | None = None,
+) -> Plan:
+    """
+    Compile all; what does not compile (any more) is told to `broken` and left out, so that the others go on.
+
+    What is as it was in the plan `before`, and stands on the same site, is taken over from there.
+    """
+    known: Mapping[DestinationId, Prepared] = {} if before is None else before.destinations
+    last = next((each.site for each in known.values()), None)
+    if last is not None and last == site:
+        site = last  # so that `is` tells them apart from now on: a site may hold many actions
     prepared = []
     for destination in destinations:
+        old = known.get(destination.id)
+        if old is not None and old.site is site and old.destination == destination:
+            prepared.append(old)
+            continue
         try:
             prepared.append(prepare(destination, site))
         except Invalid as fault:
