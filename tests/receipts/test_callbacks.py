@@ -22,12 +22,14 @@ from smspipe.receipts import (
     read_receipt,
     receipt_of,
     standing_of,
+    status_of,
 )
 from smspipe.sandbox.life import callback_fields
 from smspipe.sandbox.messages import Direction, Message
 from smspipe.sandbox.messages import Status as SandboxStatus
 from smspipe.sandbox.phones import inbound_fields
 
+S = MessageStatus
 SID = "SM0123456789abcdef0123456789abcdef"
 ACCOUNT = "AC0123456789abcdef0123456789abcdef"
 SERVICE = "MG0123456789abcdef0123456789abcdef"
@@ -128,6 +130,14 @@ def test_every_status_is_read(status: MessageStatus) -> None:
 def test_a_status_that_is_not_known_is_kept_as_its_word(word: str, kept: str) -> None:
     for receipt in (read_receipt({**CALLBACK, "MessageStatus": word}), receipt_of({**RESOURCE, "status": word})):
         assert (receipt.status, receipt.word) == (None, kept)
+
+
+@pytest.mark.parametrize(
+    ("word", "status"),
+    [("sent", S.SENT), (" Sent ", S.SENT), ("READ", S.READ), ("", None), ("SENT!", None), ("ｓent", None)],
+)
+def test_a_word_is_read_in_any_case(word: str, status: MessageStatus | None) -> None:
+    assert status_of(word) is status
 
 
 def test_the_older_names_are_enough() -> None:

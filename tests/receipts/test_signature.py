@@ -14,6 +14,8 @@ from twilio.request_validator import RequestValidator
 
 from smspipe.model.destination import Secret
 from smspipe.receipts import Algorithm, SigningKey, address_of, is_signed, split_form
+from smspipe.sandbox.signature import SharedKey as SandboxKey
+from smspipe.sandbox.signature import signature_headers
 
 URL = "https://mycompany.com/myapp.php?foo=1&bar=2"
 CALL = [
@@ -311,3 +313,17 @@ def test_whatever_comes_is_refused_without_a_fault(
 @given(st.binary(max_size=20))
 def test_every_byte_of_a_value_reaches_the_signature(value: bytes) -> None:
     assert split_form(b"a=" + quote(value).encode()) == [(b"a", value)]
+
+
+# ---- the sandbox -----------------------------------------------------------------------------------------------------
+
+
+@settings(deadline=None)
+@given(url=ADDRESSES, fields=FIELDS, shared=st.booleans())
+def test_what_the_sandbox_signs_is_believed(url: str, fields: list[tuple[str, str]], shared: bool) -> None:
+    theirs = SandboxKey(id="webhooks_sharedkey_1", secret="12345") if shared else None
+    signed = {name.lower(): value for name, value in signature_headers(url, fields, "12345", theirs).items()}
+    body = urlencode(fields).encode()
+
+    assert is_signed(url=url, body=body, headers={**FORM, **signed}, keys=[TOKEN, SHARED])
+    assert not is_signed(url=url, body=body, headers={**FORM, **signed}, keys=[TOKEN if shared else SHARED])

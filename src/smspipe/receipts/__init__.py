@@ -8,6 +8,7 @@ from smspipe.receipts.callbacks import (
     read_inbound,
     read_receipt,
     receipt_of,
+    status_of,
 )
 from smspipe.receipts.form import LARGEST_BODY_BYTES, read_form, split_form
 from smspipe.receipts.ranking import ORDER, Conclusion, Effect, Standing, conclude, join, progress, standing_of
@@ -36,4 +37,5 @@ __all__ = [
     "receipt_of",
     "split_form",
     "standing_of",
+    "status_of",
 ]

@@ -120,6 +120,11 @@ class Inbound(msgspec.Struct, frozen=True, kw_only=True):
     """ISO code of the sender's country, where Twilio knows it."""
 
 
+def status_of(word: str) -> MessageStatus | None:
+    """Read one of Twilio's words for a status, in any case; None when it is not known here."""
+    return _member(MessageStatus, word.strip().lower())
+
+
 def read_receipt(fields: Mapping[str, str]) -> Receipt:
     """
     Read a status callback.
@@ -134,7 +139,7 @@ def read_receipt(fields: Mapping[str, str]) -> Receipt:
     return Receipt(
         sid=_read_sid(fields, "MessageSid", "SmsSid"),
         account_sid=_read_account(fields, "AccountSid"),
-        status=_member(MessageStatus, word.strip().lower()),
+        status=status_of(word),
         word=word[:_LONGEST_WORD],
         error_code=_whole(fields.get("ErrorCode")) or None,
         to=fields.get("To") or None,
@@ -160,7 +165,7 @@ def receipt_of(message: Mapping[str, object]) -> Receipt:
     return Receipt(
         sid=_read_sid(message, "sid"),
         account_sid=_read_account(message, "account_sid"),
-        status=_member(MessageStatus, word.strip().lower()),
+        status=status_of(word),
         word=word[:_LONGEST_WORD],
         error_code=_whole(message.get("error_code")) or None,
         to=_text(message.get("to")),
