@@ -21,7 +21,7 @@ from typing import Any, Final
 import re2
 
 from smspipe.hog.dates import epoch_seconds, parse_date
-from smspipe.hog.values import HogError, InvalidDate, js_text, text_to_number, to_number, to_string
+from smspipe.hog.values import HogError, InvalidDate, js_text, text_to_number, to_number, to_string, truthy
 
 _DATES: Final = frozenset({datetime, date, InvalidDate})
 _NUMBERS: Final = frozenset({int, float})
@@ -212,15 +212,17 @@ def like(value: Any, pattern: Any, case_insensitive: bool = False) -> bool:
 
 def matches(value: Any, expression: Any, case_insensitive: bool = False) -> bool:
     """
-    Tell whether the regular expression (RE2) is found in `value`; an empty or null one, or value, never matches.
+    Tell whether the regular expression (RE2) is found in `value`.
+
+    What does not count as true, such as null, "" and 0, never matches; and nothing matches such an expression, except
+    that with `case_insensitive` it is read as text first.
 
     Raises:
         HogError: the expression is not valid RE2, or too long.
     """
-    if not expression or not value:
+    if not truthy(value) or not (case_insensitive or truthy(expression)):
         return False
-    expression = expression if type(expression) is str else js_text(expression)
-    text = value if type(value) is str else js_text(value)
+    expression, text = js_text(expression), js_text(value)
     return search(f"(?i){expression}" if case_insensitive else expression, text) is not None
 
 

@@ -172,12 +172,16 @@ def ilike(run: Run, value: Any, pattern: Any) -> bool:
 
 def matches(run: Run, value: Any, expression: Any) -> bool:
     """Apply `=~`."""
-    return comparing.matches(_text(run, value), _text(run, expression))
+    _text(run, value)
+    _text(run, expression)
+    return comparing.matches(value, expression)
 
 
 def matches_any_case(run: Run, value: Any, expression: Any) -> bool:
     """Apply `=~*`."""
-    return comparing.matches(_text(run, value), _text(run, expression), case_insensitive=True)
+    _text(run, value)
+    _text(run, expression)
+    return comparing.matches(value, expression, case_insensitive=True)
 
 
 def contained(run: Run, wanted: Any, container: Any) -> bool:

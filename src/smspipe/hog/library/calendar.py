@@ -195,7 +195,7 @@ def _add(moment: Moment, amount: Any, unit: Any) -> Moment:
     number = to_number(amount)
     if isinstance(moment, InvalidDate) or not math.isfinite(number):
         return _INVALID_DATETIME if isinstance(moment, datetime) else _INVALID_DATE
-    if unit not in _SECONDS and unit not in _DAYS and unit not in _MONTHS:
+    if type(unit) is not str or (unit not in _SECONDS and unit not in _DAYS and unit not in _MONTHS):
         raise HogError("Unsupported interval unit; use second, minute, hour, day, week, month or year.")
     try:
         if unit in _MONTHS:
@@ -235,7 +235,7 @@ def add_days(_: Run, value: Any, days: Any) -> Moment | None:
 @hog("dateDiff", 3, 3)
 def date_diff(_: Run, unit: Any, start: Any, end: Any) -> int | float | None:
     """Count whole units from one date to another, rounded down; months and years by the calendar."""
-    if unit not in _SECONDS and unit not in _DAYS and unit not in ("month", "year"):
+    if type(unit) is not str or (unit not in _SECONDS and unit not in _DAYS and unit not in ("month", "year")):
         raise HogError("Unsupported unit for dateDiff; use second, minute, hour, day, week, month or year.")
     if start is None or end is None:
         return None
