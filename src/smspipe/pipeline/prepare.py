@@ -17,7 +17,7 @@ from smspipe.model.ids import DestinationId
 from smspipe.model.person import Person
 from smspipe.rendering import CompiledText, check_sender, compile_text
 
-_compile: Callable[[Text], CompiledText] = functools.lru_cache(maxsize=4096)(compile_text)
+_compile = functools.lru_cache(maxsize=4096)(compile_text)
 """Many destinations share a text, a sender or where the number is, and a reload finds nearly all as they were."""
 
 ROOTS = frozenset({"event", "person", "groups", "project", "source", "inputs"})
@@ -80,6 +80,11 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
             or (each.route.event is not None and each.route.event == event.event)
             or (each.route.action is not None and each.route.action in actions)
         ]
+
+
+def forget_compiled() -> None:
+    """Forget the compiled texts that destinations share, so that the next plan compiles every one of them."""
+    _compile.cache_clear()
 
 
 def prepare(destination: Destination, site: Site) -> Prepared:
@@ -180,4 +185,14 @@ def prepare_all(
     return Plan(prepared)
 
 
-__all__ = ["Plan", "Prepared", "PreparedRoute", "Site", "Text", "obstacle", "prepare", "prepare_all"]
+__all__ = [
+    "Plan",
+    "Prepared",
+    "PreparedRoute",
+    "Site",
+    "Text",
+    "forget_compiled",
+    "obstacle",
+    "prepare",
+    "prepare_all",
+]
