@@ -1,15 +1,17 @@
 """
-`make bench`: measure the service, and in the same run what its parts and a bare program do.
+`make bench`: measure the service, and in the same run what its parts and a bare program do; and the language, beside
+PostHog's own.
 
 In each round everything takes its turn, so that what else the machine does falls on all of it. Loopback only; every
 load ends by itself, every process that is started is ended, and temporary folders are removed. Ends with status 1 when
-the service lost, doubled or garbled a text.
+the service lost, doubled or garbled a text, or a filter or template gives another answer than PostHog's.
 """
 
 import argparse
 import math
 import signal
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -18,13 +20,20 @@ from pathlib import Path
 import msgspec
 from rich.console import Console
 
+from bench.destinations import measure_destinations
+from bench.language import Vm, disagreements, make_tasks, measure_language
 from bench.report import Results, print_report
 from bench.rounds import Site, measure_commit, measure_http, measure_sender
 from bench.scenarios import Scenario, find_scenario
 from bench.twilio_double import check_faults
 
-_SCENARIOS = ["single-1", "single-10", "single-100", "newcomers", "batch50-10", "batch100-1", "burst", "open", "faults"]
-_QUICK = ["single-10", "batch50-10", "burst", "open", "faults"]
+_OTHERS = ["language", "destinations"]
+"""What is measured without a service: the compiled language beside PostHog's machine, and a thousand destinations."""
+_SCENARIOS = ["single-1", "single-10", "single-100", "newcomers", "batch50-10", "batch100-1", "burst", "open", "faults",
+              *_OTHERS]  # fmt: skip
+_TURNS = 7
+"""Turns at the language in a round."""
+_QUICK = ["single-10", "batch50-10", "burst", "open", "faults", *_OTHERS]
 
 
 def main(words: Sequence[str]) -> int:
@@ -36,15 +45,18 @@ def main(words: Sequence[str]) -> int:
     names = given.scenarios or (_QUICK if given.quick else _SCENARIOS)
     try:
         scenarios = [_adjust(find_scenario(name, seconds=seconds, burst=2_000 if given.quick else 10_000), given)
-                     for name in names]  # fmt: skip
+                     for name in names if name not in _OTHERS]  # fmt: skip
     except ValueError as error:
         parser.error(str(error))
     results = Results()
     progress = Console(stderr=True)
+    others = [name for name in names if name in _OTHERS]
     try:
         for round_ in range(rounds):
             for step in _run_round(results, scenarios, round_, part_seconds=min(seconds, 1.0)):
                 progress.print(f"round {round_ + 1} of {rounds}: {step}", style="dim")
+        for step in _run_others(results, others, rounds, seconds=seconds):
+            progress.print(step, style="dim")
     except KeyboardInterrupt:
         progress.print("Stopped; so far:")
     print_report(results)
@@ -55,6 +67,8 @@ def main(words: Sequence[str]) -> int:
 
 def _run_round(results: Results, scenarios: list[Scenario], round_: int, *, part_seconds: float) -> Iterator[str]:
     """Let everything take its turn; name each step before it is done."""
+    if not scenarios:
+        return
     known: set[int] = set()
     with ExitStack() as stack:
         yield "start"
@@ -74,6 +88,27 @@ def _run_round(results: Results, scenarios: list[Scenario], round_: int, *, part
     if known:
         yield "sender"
         results.parts.append(measure_sender(round_, seconds=part_seconds))
+
+
+def _run_others(results: Results, names: Sequence[str], rounds: int, *, seconds: float) -> Iterator[str]:
+    """Measure what needs no service; name each step before it is done."""
+    if "language" in names:
+        yield "language: get and start @posthog/hogvm"
+        tasks = make_tasks()
+        with ExitStack() as stack:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="smspipe-bench-"))
+            vm = stack.enter_context(Vm(Path(folder), tasks))
+            yield "language: compare the answers"
+            results.disagreements += disagreements(tasks, vm)
+            measure_language(tasks, vm, 0, seconds=0.3)  # V8 compiles what it has seen often
+            # Many short turns: each pair of them meets the same machine, and the median passes over the unlucky ones.
+            for round_ in range(_TURNS * rounds):
+                yield f"language, turn {round_ + 1} of {_TURNS * rounds}"
+                results.evaluated += measure_language(tasks, vm, round_, seconds=0.1 * seconds)
+    if "destinations" in names:
+        for round_ in range(rounds):
+            yield f"destinations, round {round_ + 1} of {rounds}"
+            results.counted.append(measure_destinations(round_, seconds=0.2 * seconds))
 
 
 def _adjust(scenario: Scenario, given: argparse.Namespace) -> Scenario:
@@ -98,7 +133,8 @@ def _parser() -> argparse.ArgumentParser:
         "--scenarios",
         type=lambda text: text.split(","),
         metavar="NAME,…",
-        help="single-10 (one event a request, 10 %% match), batch50-10 and the like, newcomers, burst, open, faults;"
+        help="single-10 (one event a request, 10 %% match), batch50-10 and the like, newcomers, burst, open, faults,"
+        " language, destinations;"
         f" left out: {', '.join(_SCENARIOS)}",
     )
     parser.add_argument("--rate", type=_amount, help="send at this many events a second in every scenario")

@@ -15,6 +15,8 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
+from bench.destinations import LISTENING, MANY, MOST_SECONDS, MOST_TIMES, Counted
+from bench.language import TARGETS, Evaluated
 from bench.rounds import Measured, Part
 
 _PIPE_COLUMNS: Final = 160
@@ -27,6 +29,10 @@ class Results(msgspec.Struct, kw_only=True):
 
     measured: list[Measured] = []
     parts: list[Part] = []
+    evaluated: list[Evaluated] = []
+    counted: list[Counted] = []
+    disagreements: list[str] = []
+    """Where our answer and PostHog's virtual machine's differ, a sentence each."""
 
     def of(self, what: str, scenario: str) -> list[Measured]:
         """Give a scenario's runs, by round."""
@@ -34,8 +40,8 @@ class Results(msgspec.Struct, kw_only=True):
         return sorted(found, key=lambda each: each.round)
 
     def failures(self) -> list[str]:
-        """Say in a sentence each what the service did wrong: a text lost, doubled or wrong."""
-        return [
+        """Say in a sentence each what is wrong: a text lost, doubled or wrong, or an answer that PostHog's is not."""
+        return self.disagreements + [
             f"{each.scenario}, round {each.round + 1}: {each.lost} lost, {each.doubled} doubled, {each.wrong} wrong"
             for each in self.measured
             if each.what == "service" and (each.lost or each.doubled or each.wrong)
@@ -67,10 +73,23 @@ def ratio_to_parts(results: Results, scenario: str) -> float | None:
     return statistics.median(found) if found else None
 
 
+def ratio_to_hogvm(results: Results, task: str) -> float | None:
+    """Give our evaluations a CPU second divided by the virtual machine's, paired within each round."""
+    speed = {(each.what, each.round): each.per_cpu_second for each in results.evaluated if each.task == task}
+    pairs = [
+        ours / speed["hogvm", round_]
+        for (what, round_), ours in speed.items()
+        if what == "smspipe" and ("hogvm", round_) in speed
+    ]
+    return statistics.median(pairs) if pairs else None
+
+
 def print_report(results: Results, console: Console | None = None) -> None:
     """Print the tables: with lines and colours on a terminal, plain in a pipe."""
     console = console or make_console()
-    for table in (_costs(results), _latencies(results), _fates(results), _parts(results)):
+    tables = (_costs(results), _latencies(results), _fates(results), _parts(results), _language(results),
+              _destinations(results))  # fmt: skip
+    for table in tables:
         if table.row_count:
             console.print(table)
     starts = {each.round: each.start_seconds for each in results.measured if each.what == "service"}
@@ -152,6 +171,37 @@ def _parts(results: Results) -> Table:
     return table
 
 
+def _language(results: Results) -> Table:
+    table = _table("Evaluations per CPU second", "task", "smspipe", "@posthog/hogvm", "× hogvm", "aim")
+    for task in dict.fromkeys(each.task for each in results.evaluated):
+        mine, theirs = (
+            statistics.median(
+                each.per_cpu_second for each in results.evaluated if (each.task, each.what) == (task, what)
+            )
+            for what in ("smspipe", "hogvm")
+        )
+        aim = f"{TARGETS[task]:.0f}" if task in TARGETS else ""
+        table.add_row(task, f"{mine:,.0f}", f"{theirs:,.0f}", _ratio(ratio_to_hogvm(results, task)), aim)
+    return table
+
+
+def _destinations(results: Results) -> Table:
+    table = _table(f"{MANY:,} destinations", "", "CPU", "aim")
+    runs = results.counted
+    if not runs:
+        return table
+    load, reload_ = (
+        statistics.median(each) for each in zip(*((r.load_seconds, r.reload_seconds) for r in runs), strict=True)
+    )
+    times = statistics.median(each.match_many_seconds / each.match_alone_seconds for each in runs)
+    table.add_row("load all", f"{load * 1000:.0f} ms", f"{MOST_SECONDS * 1000:.0f} ms")
+    table.add_row("load all again after one change", f"{reload_ * 1000:.0f} ms", "")
+    table.add_row(
+        f"match an event that {LISTENING} listen to, × those {LISTENING} alone", f"{times:.2f}", f"{MOST_TIMES:.0f}"
+    )
+    return table
+
+
 def _rows(results: Results) -> Iterable[tuple[str, str, Sequence[Measured]]]:
     for name in dict.fromkeys(each.scenario for each in results.measured):
         for what in ("service", "bare"):
@@ -162,7 +212,9 @@ def _rows(results: Results) -> Iterable[tuple[str, str, Sequence[Measured]]]:
 def _table(title: str, *columns: str) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE, pad_edge=False)
     for column in columns:
-        table.add_column(column, justify="left" if column in ("scenario", "", "part") else "right", no_wrap=True)
+        table.add_column(
+            column, justify="left" if column in ("scenario", "", "part", "task") else "right", no_wrap=True
+        )
     return table
 
 

@@ -91,7 +91,7 @@ def test_a_destination_that_the_engine_paused_is_not_taken_over_as_it_was() -> N
 @pytest.mark.parametrize(
     "site",
     [
-        msgspec.structs.replace(WITH_ACTIONS, actions=ACTIONS | {"2": Action(id="2", name="Came", steps=(ActionStep(event="order"),))}),
+        msgspec.structs.replace(WITH_ACTIONS, actions=ACTIONS | {"2": ACTIONS["1"]}),
         msgspec.structs.replace(WITH_ACTIONS, test_accounts=PropertyGroup(values=(Property(key="a", value="b"),))),
     ],
     ids=["an action", "the test accounts"],
