@@ -1,7 +1,6 @@
 """`smspipe destinations` and `smspipe test`: configuration as code, and trying it out."""
 
 import json
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -219,77 +218,6 @@ def test_a_trial_without_an_event_is_refused(content: str, on: Run, tmp_path: Pa
     ended = on("test", "Trials", "--event", tmp_path / "e.json")
     assert ended.status == 1
     assert "e.json" in ended.err
-
-
-def test_an_import_takes_over_switched_off_and_says_what_changed(
-    on: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("SMSPIPE_SECRET_AUTHTOKEN", AUTH_TOKEN)
-    exported = {
-        "id": "01912e4c-0000-7000-8000-000000000000",
-        "type": "destination",
-        "name": "From PostHog",
-        "enabled": True,
-        "hog": "let body := f'{inputs.smsBody} - Event: {event.event} at {toDate(event.timestamp)}'",
-        "bytecode": ["_H", 1, 32],
-        "inputs": {
-            "accountSid": {"value": SID, "bytecode": ["_H", 1, 32, SID], "order": 0},
-            "authToken": {"secret": True},
-            "fromPhoneNumber": {"value": "+15005550006", "order": 1},
-            "phoneNumber": {"value": "{person.properties.phone}", "order": 2},
-            "smsBody": {"value": "Hello", "order": 3},
-        },
-        "filters": {"source": "events", "events": [{"id": "signup", "name": "signup", "type": "events"}]},
-        "template": {"id": "template-twilio"},
-        "status": {"state": 1, "tokens": 10000},
-    }
-    ended = on("destinations", "import", write(tmp_path / "h.json", {"count": 1, "results": [exported]}))
-    assert ended.status == 0, ended.out
-    assert "From PostHog: taken over, switched off" in ended.out
-    assert "Switch it off in PostHog first." in ended.out
-    found = on("destinations", "show", "From PostHog", "--json").json
-    assert found["enabled"] is False
-    sample = {"event": {"event": "signup"}, "person": {"properties": {"phone": "+12025550143"}}}
-    tried = on("test", "From PostHog", "--event", write(tmp_path / "e.json", sample), "--json").json
-    body = tried["smspipe"]["routes"][0]["message"]["body"]
-    assert re.fullmatch(r"Hello - Event: signup at \d{4}-\d\d-\d\d", body)
-    again = on("destinations", "import", tmp_path / "h.json")
-    assert again.status == 1
-    assert "A destination of this name is here already" in again.out
-
-
-def test_the_older_plugins_settings_are_imported(on: Run, tmp_path: Path) -> None:
-    settings = {
-        "accountSID": SID,
-        "authToken": AUTH_TOKEN,
-        "triggeringEventsAndNumber": "signup:+12025550143,purchase:+12025550172",
-        "senderPhoneNumber": "+15005550006",
-        "timeout": 60,
-    }
-    ended = on("destinations", "import", write(tmp_path / "p.json", {"name": "Plugin", "config": settings}))
-    assert ended.status == 0, ended.out
-    listed = next(line for line in on("destinations", "list").out.splitlines() if line.startswith("Plugin\t"))
-    assert listed.split("\t")[1:3] == ["off", "signup, purchase"]
-
-
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"type": "transformation"}, "It is a transformation, which sends no texts."),
-        ({"template": {"id": "template-slack"}, "template_id": None}, "made from template-slack"),
-        ({"inputs": {}}, "Export it with ?full=true"),
-        ({"inputs": {"twilio_account": {"value": 12}, "to_number": {"value": "x"}}}, "Store its Twilio account first"),
-    ],
-)
-def test_what_cannot_be_imported_says_what_a_person_has_to_do(
-    changes: dict[str, Any], said: str, on: Run, tmp_path: Path
-) -> None:
-    given = destination("Not imported", "signup")
-    ended = on("destinations", "import", write(tmp_path / "h.json", given | changes))
-    assert ended.status == 1
-    assert "Not imported: not taken over" in ended.out
-    assert said in ended.out
-    assert on("destinations", "show", "Not imported").status == 1
 
 
 def test_a_stopped_installation_is_changed_in_place_and_nothing_is_sent(

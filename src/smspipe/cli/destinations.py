@@ -7,7 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from smspipe.cli import output
-from smspipe.cli.client import PROJECT, Client, open_client
+from smspipe.cli.client import Client, open_client
+from smspipe.cli.imports import import_
 from smspipe.cli.options import AsJson, Data, Url, example
 from smspipe.model.errors import Fault, Invalid
 
@@ -229,75 +230,6 @@ def _apply_one(client: Client, document: dict[str, Any], known: list[dict[str, A
     if current is None:
         known.append({"id": after["id"], "name": after["name"]})
     return {**one, "name": after["name"], "id": after["id"], "action": action}
-
-
-def import_(
-    file: Annotated[
-        str, typer.Argument(metavar="FILE", help="JSON as PostHog exports it (?full=true): one, a list or a page.")
-    ],
-    account: Annotated[
-        int | None, typer.Option("--account", metavar="ID", help="Stored Twilio account to use instead of PostHog's.")
-    ] = None,
-    without_suffix: Annotated[
-        bool, typer.Option("--without-suffix", help="Leave out the event and date that PostHog's first template adds.")
-    ] = False,
-    as_json: AsJson = False,
-    data: Data = None,
-    url: Url = None,
-) -> int:
-    """
-    Take over destinations from PostHog, or the settings of its older Twilio plugin. Nothing is switched on.
-
-    PostHog exports no secrets: they are read from SMSPIPE_SECRET_<INPUT> (as SMSPIPE_SECRET_AUTHTOKEN), or asked for.
-    Not read yet: actions, mappings, and SMS steps of workflows. The report says what that means for each destination.
-    """
-    from smspipe.cli import documents, imports
-
-    found = documents.read_documents(file)
-    report = []
-    with open_client(data, url) as client:
-        known = client.destinations()
-        accounts = client.get(f"{PROJECT}/integrations/")["results"]
-        for each in output.progress(found, "Importing", len(found)):
-            taken = imports.take_over(each, accounts=accounts, account=account, suffix=not without_suffix)
-            report.append(_import_one(client, taken, known))
-    if as_json:
-        output.print_json(report)
-    else:
-        for one in report:
-            _print_import(one)
-    return 0 if all(one["id"] for one in report) else 1
-
-
-def _import_one(client: Client, taken: Any, known: list[dict[str, Any]]) -> dict[str, Any]:
-    from smspipe.cli import documents
-
-    one = {"name": taken.name, "id": None, "changed": taken.changed, "needs": list(taken.needs)}
-    if taken.body is None:
-        return one
-    if any(each["name"] == taken.name for each in known):
-        one["needs"].append("A destination of this name is here already; it was left alone. Rename one of them.")
-        return one
-    filled, missing = documents.fill_secrets(taken.body, None, ask=True)
-    if missing:
-        one["needs"].append(f"{_secrets_needed(missing)} Then import it again.")
-        return one
-    try:
-        created = documents.put(client, filled, None)
-    except Invalid as error:
-        one["needs"].append(f"It was refused: {error}")
-        return one
-    known.append({"id": created["id"], "name": created["name"]})
-    return {**one, "id": created["id"]}
-
-
-def _print_import(one: dict[str, Any]) -> None:
-    words = "not taken over" if one["id"] is None else "needs you" if one["needs"] else "taken over, switched off"
-    style = "red" if one["id"] is None else "yellow" if one["needs"] else "green"
-    output.print_line(f"{one['name']}: {words}", style)
-    for label, lines in (("changed", one["changed"]), ("needs you", one["needs"])):
-        for line in lines:
-            output.print_line(f"    {label}: {line}")
 
 
 def export(

@@ -1,132 +1,125 @@
-"""
-Take over what PostHog exports: functions made from its Twilio templates, and the settings of its older Twilio plugin.
+"""`smspipe destinations import`: hand what PostHog exported to the service, and tell what became of it."""
 
-Nothing is switched on by an import. What cannot be the same here is said: what was changed and why, and what a person
-has to do.
-"""
+import sys
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
 
-from typing import Any, Final
+import typer
 
-import msgspec
+from smspipe import config
+from smspipe.cli import output
+from smspipe.cli.client import PROJECT, Client, open_client
+from smspipe.cli.options import AsJson, Data, Url
+from smspipe.model.errors import Invalid
 
-from smspipe.cli.documents import Document
-
-TWILIO: Final = "template-twilio"
-COOLDOWN: Final = "template-twilio-cooldown"
-_PLUGIN_KEYS: Final = ("accountSID", "authToken", "triggeringEventsAndNumber", "senderPhoneNumber", "timeout")
-_SUFFIX_IN_CODE: Final = "- Event: "
-"""What the code of PostHog's first Twilio template puts behind each text, as far as it names it."""
-SUFFIX_HOG: Final = " - Event: {event.event} at {toDate(event.timestamp)}"
-SUFFIX_LIQUID: Final = " - Event: {{ event.event }} at {{ event.timestamp | date: '%Y-%m-%d' }}"
-
-
-class Taken(msgspec.Struct, kw_only=True):
-    """One function as it would be here."""
-
-    name: str
-    body: Document | None
-    """None when it cannot be taken over at all."""
-    changed: list[str] = []
-    """What differs from PostHog, and why; a sentence each."""
-    needs: list[str] = []
-    """What a person has to do; a sentence each."""
+_HEADINGS: Final = (
+    ("taken_over", "taken over", "green"),
+    ("changed", "changed", None),
+    ("needs", "needs you", "yellow"),
+)
 
 
-def take_over(given: Document, *, accounts: list[Document], account: int | None, suffix: bool) -> Taken:
+def import_(
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="JSON as PostHog exports it: one, a list or a page; - reads it here.")
+    ],
+    account: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--account", metavar="ID", help="Stored Twilio account to use instead of PostHog's; POSTHOG=ID for one."
+        ),
+    ] = None,
+    event: Annotated[
+        str | None, typer.Option("--event", metavar="NAME", help="The event of a workflow's step without its workflow.")
+    ] = None,
+    without_suffix: Annotated[
+        bool, typer.Option("--without-suffix", help="Leave out the event and date that PostHog's first template adds.")
+    ] = False,
+    without_escaping: Annotated[
+        bool, typer.Option("--without-escaping", help="Do not write & as &amp; where PostHog's Liquid does.")
+    ] = False,
+    ignore_code: Annotated[
+        bool, typer.Option("--ignore-code", help="Take over what has an edited Hog source, without the source.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would become of each.")] = False,
+    as_json: AsJson = False,
+    data: Data = None,
+    url: Url = None,
+) -> int:
     """
-    Turn one exported function into a document of ours.
+    Take over PostHog's Twilio destinations, SMS steps of its workflows, or its older Twilio plugin.
 
-    Args:
-        given: a function in full, or settings of the older plugin.
-        accounts: the Twilio accounts that are stored here, as the API lists them.
-        account: the one of them to use where PostHog's had one of its own; None for the only one there is.
-        suffix: keep what PostHog's first template adds to each text.
+    Nothing is switched on. What differs from PostHog is said for each, and what is left for you to do.
+    PostHog exports no secrets: they are read from SMSPIPE_SECRET_<INPUT> (as SMSPIPE_SECRET_AUTHTOKEN), or asked for.
     """
-    settings = given.get("config") if isinstance(given.get("config"), dict) else given
-    if settings and "triggeringEventsAndNumber" in settings and "inputs" not in given:
-        return _plugin(given, settings)
-    name = str(given.get("name") or "Twilio")
-    template = given.get("template")
-    template_id = given.get("template_id") or (template.get("id") if isinstance(template, dict) else None)
-    inputs = given.get("inputs") if isinstance(given.get("inputs"), dict) else {}
-    kind = given.get("type") or "destination"
-    if kind != "destination":
-        return Taken(name=name, body=None, needs=[f"It is a {kind}, which sends no texts."])
-    if template_id not in (None, TWILIO, COOLDOWN):
-        return Taken(name=name, body=None, needs=[f"It is made from {template_id}, which sends no texts."])
-    if not inputs:
-        needs = "It has no inputs. Export it with ?full=true, or from its own address."
-        return Taken(name=name, body=None, needs=[needs])
-    taken = Taken(name=name, body={**given, "name": name, "enabled": False, "inputs": dict(inputs)})
-    _note_state(taken, given)
-    _take_code(taken, given, suffix=suffix)
-    _take_account(taken, accounts, account)
-    if given.get("mappings"):
-        taken.needs.append("Its mappings are not run here: make one destination of each, with its own filters.")
-        taken.body["mappings"] = None  # type: ignore[index]  # it was made above
-    if (given.get("filters") or {}).get("actions"):
-        taken.needs.append(
-            "Its filter names actions by PostHog's ids, which mean others here, or none: store each by the API "
-            "(/api/projects/1/actions/) and put its new id into the filter."
-        )
-    return taken
+    from smspipe.cli.documents import read_json_or_toml
 
-
-def _note_state(taken: Taken, given: Document) -> None:
-    if given.get("enabled"):
-        taken.changed.append("It is switched off here, so that no text is sent twice. Switch it off in PostHog first.")
-
-
-def _take_code(taken: Taken, given: Document, *, suffix: bool) -> None:
-    """Keep what the code added to the text; the code itself is kept to be read, and not run."""
-    assert taken.body is not None  # noqa: S101 (only called with one)
-    code = given.get("hog")
-    text = taken.body["inputs"].get("smsBody")
-    if isinstance(code, str) and _SUFFIX_IN_CODE in code and isinstance(text, dict):
-        if suffix:
-            added = SUFFIX_LIQUID if text.get("templating") == "liquid" else SUFFIX_HOG
-            taken.body["inputs"]["smsBody"] = {**text, "value": f"{text.get('value') or ''}{added}"}
-            taken.changed.append(
-                "PostHog's code added the event's name and date to each text; they now stand in the template itself. "
-                "Import with --without-suffix to leave them out."
-            )
-        else:
-            taken.changed.append("The event's name and date, which PostHog's code added to each text, are left out.")
-    if isinstance(code, str) and code.strip():
-        taken.changed.append("Its Hog code is kept to be read, but not run: smspipe sends the text itself.")
-
-
-def _take_account(taken: Taken, accounts: list[Document], account: int | None) -> None:
-    assert taken.body is not None  # noqa: S101 (only called with one)
-    if "twilio_account" not in taken.body["inputs"]:
-        return
-    ids = [each["id"] for each in accounts]
-    chosen = account if account is not None else ids[0] if len(ids) == 1 else None
-    if chosen in ids:
-        taken.body["inputs"]["twilio_account"] = {"value": chosen}
-        taken.changed.append(f"It uses the Twilio account {chosen} that is stored here.")
-        return
-    which = f"Say with --account which to use: {', '.join(map(str, ids))}." if ids else (
-        "Store its Twilio account first: POST /api/projects/1/integrations/."
-    )  # fmt: skip
-    taken.needs.append(f"It uses a Twilio account that PostHog keeps. {which}")
-    taken.body = None
-
-
-def _plugin(given: Document, settings: Document) -> Taken:
-    name = str(given.get("name") or "Twilio plugin")
-    inputs: dict[str, Any] = {
-        key: {"value": str(settings[key])} for key in _PLUGIN_KEYS if settings.get(key) not in (None, "")
+    body: dict[str, Any] = {
+        "export": read_json_or_toml(file),
+        **_read_accounts(account or []),
+        "event": event,
+        "suffix": not without_suffix,
+        "escape": not without_escaping,
+        "ignore_code": ignore_code,
     }
-    if str(settings.get("authToken", "")).strip("*") == "":
-        inputs["authToken"] = {"secret": True}
-    taken = Taken(
-        name=name,
-        body={"template_id": COOLDOWN, "name": name, "enabled": False, "inputs": inputs},
-    )
-    if given.get("enabled"):
-        _note_state(taken, given)
-    taken.changed.append(
-        "A cooldown starts with a text that was sent, and is given back when nothing was; the plugin started it before."
-    )
-    return taken
+    with open_client(data, url) as client:
+        report = _post(client, body, dry_run=True)
+        secrets = _find_secrets(report["results"], ask=not dry_run and sys.stdin.isatty())
+        if secrets or not dry_run:
+            report = _post(client, {**body, "secrets": secrets}, dry_run=dry_run)
+    if as_json:
+        output.print_json(report)
+    else:
+        _print(report)
+    return 0 if report["imported"] == len(report["results"]) else 1
+
+
+def _post(client: Client, body: Mapping[str, Any], *, dry_run: bool) -> Any:
+    with output.waiting("Importing"):
+        return client.call("POST", f"{PROJECT}/hog_functions/import/", {**body, "dry_run": dry_run})
+
+
+def _read_accounts(given: list[str]) -> dict[str, Any]:
+    """Read `--account 1`, for all, and `--account 12=1`, for what used PostHog's integration 12."""
+    found: dict[str, Any] = {"accounts": {}}
+    for each in given:
+        theirs, _, ours = each.rpartition("=")
+        if not ours.strip().isdecimal():
+            raise Invalid(f"--account takes the number of a stored account, or POSTHOG=NUMBER; {each!r} is neither.")
+        if theirs:
+            found["accounts"][theirs.strip()] = int(ours)
+        else:
+            found["account"] = int(ours)
+    return found
+
+
+def _find_secrets(results: list[dict[str, Any]], *, ask: bool) -> dict[str, Any]:
+    """Read the secrets that are missing from the environment, or ask for them, for each destination."""
+    found: dict[str, Any] = {}
+    for one in results:
+        for key in one["missing_secrets"]:
+            value = config.secret_input(key)
+            if value is None and ask:
+                value = typer.prompt(f"{one['name']}: {key}", hide_input=True)
+            if value is not None:
+                found.setdefault(one["name"], {})[key] = value
+    return found
+
+
+def _print(report: Mapping[str, Any]) -> None:
+    dry = report["dry_run"]
+    for one in report["results"]:
+        if not one["imported"]:
+            words, style = "not taken over", "red"
+        elif one["needs"]:
+            words, style = "needs you", "yellow"
+        else:
+            words, style = "would be taken over" if dry else "taken over, switched off", "green"
+        output.print_line(f"{one['name']}: {words}", style)
+        for field, label, colour in _HEADINGS:
+            for sentence in one[field]:
+                output.print_line(f"    {label}: {sentence}", colour)
+    for note in report["notes"]:
+        output.print_line(note, "dim")
+    verb = "would be taken over" if dry else "taken over"
+    output.print_line(f"{report['imported']} of {len(report['results'])} {verb}.")

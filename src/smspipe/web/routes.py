@@ -19,6 +19,7 @@ from smspipe.web import (
     events,
     health,
     history,
+    imports,
     integrations,
     invocations,
     project,
@@ -34,6 +35,7 @@ _ALIAS: Final = "/api/environments/"
 _PROJECT: Final = (
     *configuration.HANDLERS,
     *destinations.HANDLERS,
+    *imports.HANDLERS,
     *invocations.HANDLERS,
     *history.HANDLERS,
     *templates.HANDLERS,
