@@ -47,13 +47,15 @@ class Client:
             NotFound: there is no such thing.
             Fault: it could not be asked, or could not answer.
         """
-        given = {key: value for key, value in (query or {}).items() if value is not None}
+        data = None if body is None else json.dumps(body).encode()
+        return self._ask(method, path, data, "application/json", query or {})
+
+    def _ask(self, method: str, path: str, data: bytes | None, content_type: str, query: Mapping[str, Any]) -> Any:
+        given = {key: value for key, value in query.items() if value is not None}
         target = path + (f"?{urlencode(given)}" if given else "")
         headers = {"Authorization": f"Bearer {self._key}", "Accept": "application/json"}
-        data = None
-        if body is not None:
-            headers["Content-Type"] = "application/json"
-            data = json.dumps(body).encode()
+        if data is not None:
+            headers["Content-Type"] = content_type
         status, answer = self._transport(method, target, headers, data)
         if status < 400:
             return json.loads(answer) if answer else None
@@ -63,6 +65,10 @@ class Client:
         """Read something."""
         return self.call("GET", path, query=query)
 
+    def upload(self, path: str, text: str, content_type: str, **query: Any) -> Any:
+        """Send a text that is no JSON."""
+        return self._ask("POST", path, text.encode(), content_type, query)
+
     def text(self, path: str) -> str:
         """Read something that is no JSON."""
         status, answer = self._transport("GET", path, {"Authorization": f"Bearer {self._key}"}, None)
@@ -71,12 +77,16 @@ class Client:
         return answer.decode("utf-8", "replace")
 
     def deliveries(self, most: int | None, **query: Any) -> Iterator[dict[str, Any]]:
-        """List deliveries, newest first, `most` at most (None: all), page by page as they are asked for."""
+        """List deliveries, newest first, `most` at most (None: all)."""
+        return self.pages(f"{PROJECT}/deliveries/", most, **query)
+
+    def pages(self, path: str, most: int | None, **query: Any) -> Iterator[dict[str, Any]]:
+        """Read a list that has a cursor, `most` of it at most (None: all), page by page as they are asked for."""
         cursor: str | None = None
         left = most
         while left is None or left > 0:
             size = LARGEST_PAGE if left is None else min(left, LARGEST_PAGE)
-            page = self.get(f"{PROJECT}/deliveries/", **query, cursor=cursor, limit=size)
+            page = self.get(path, **query, cursor=cursor, limit=size)
             yield from page["results"]
             left = None if left is None else left - len(page["results"])
             cursor = _cursor_of(page["next"])

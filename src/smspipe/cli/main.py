@@ -115,7 +115,7 @@ def make_group() -> "typer.Typer":
     """Build the command group; importing the parser waits until here, see `serve`."""
     import typer
 
-    from smspipe.cli import deliveries, demo, destinations, doctor, explain, trial
+    from smspipe.cli import deliveries, demo, destinations, doctor, explain, optouts, trial
     from smspipe.cli.options import Data, example
 
     group = typer.Typer(
@@ -160,4 +160,5 @@ def make_group() -> "typer.Typer":
     doctor.add_to(group)
     group.add_typer(destinations.make_group(), name="destinations")
     group.add_typer(deliveries.make_group(), name="deliveries")
+    group.add_typer(optouts.make_group(), name="optouts")
     return group

@@ -18,7 +18,7 @@ from smspipe.model.errors import Invalid
 from smspipe.model.ids import DeliveryId, DestinationId, EventUuid
 from smspipe.model.outcome import Reason, Step
 from smspipe.web.problems import PROBLEMS, AnyRequest, NotFound
-from smspipe.web.queries import MOST, Cursor, CursorPage, address, read_count, read_cursor, read_instant
+from smspipe.web.queries import MOST, CursorPage, cursor_page, read_count, read_cursor, read_instant
 from smspipe.web.services import Services
 
 REDRIVEN_FOR: Final = timedelta(hours=24)
@@ -126,21 +126,7 @@ def list_deliveries(
     with services.database.read() as connection:
         # One more than asked for tells whether there is another page that way.
         found = ledger.list_deliveries(connection, query, limit=most + 1, older_than=older, newer_than=newer)
-    return _lay_out(request, found, most, place)
-
-
-def _lay_out(request: AnyRequest, found: list[Delivery], most: int, place: Cursor | None) -> CursorPage[DeliveryInList]:
-    more = len(found) > most
-    backwards = place is not None and not place.older
-    shown = found[1:] if more and backwards else found[:most]
-    has_older = backwards or more
-    has_newer = more if backwards else place is not None
-    ends = (shown[-1].id, shown[0].id) if shown else None
-    return CursorPage(
-        next=address(request, cursor=Cursor(id=ends[0], older=True).write()) if ends and has_older else None,
-        previous=address(request, cursor=Cursor(id=ends[1], older=False).write()) if ends and has_newer else None,
-        results=[show(delivery) for delivery in shown],
-    )
+    return cursor_page(request, found, most, place, show)
 
 
 @get("/deliveries/{delivery_id:str}", sync_to_thread=True, operation_id="get_delivery", responses=PROBLEMS)

@@ -3,9 +3,9 @@
 import base64
 import binascii
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 import msgspec
 
@@ -13,6 +13,16 @@ from smspipe.model.errors import Invalid
 from smspipe.web.problems import AnyRequest
 
 T = TypeVar("T")
+
+
+class _Placed(Protocol):
+    """Something with a place in a list: ids grow in the order of writing."""
+
+    @property
+    def id(self) -> str | int: ...
+
+
+Placed = TypeVar("Placed", bound=_Placed)
 MOST: Final = 500
 """The largest page."""
 _UNITS: Final = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1), "m": timedelta(days=30)}
@@ -73,6 +83,27 @@ def page(request: AnyRequest, results: list[T], total: int, *, limit: int, offse
         next=address(request, limit=limit, offset=following) if following < total else None,
         previous=address(request, limit=limit, offset=before) if offset else None,
         results=results,
+    )
+
+
+def cursor_page(
+    request: AnyRequest, found: Sequence[Placed], most: int, place: Cursor | None, show: Callable[[Placed], T]
+) -> CursorPage[T]:
+    """
+    Lay out one page of what was found at `place`, newest first, with the addresses of its neighbours.
+
+    `found` may hold one more than `most`: that tells whether there is another page that way.
+    """
+    more = len(found) > most
+    backwards = place is not None and not place.older
+    shown = found[1:] if more and backwards else found[:most]
+    has_older = backwards or more
+    has_newer = more if backwards else place is not None
+    ends = (str(shown[-1].id), str(shown[0].id)) if shown else None
+    return CursorPage(
+        next=address(request, cursor=Cursor(id=ends[0], older=True).write()) if ends and has_older else None,
+        previous=address(request, cursor=Cursor(id=ends[1], older=False).write()) if ends and has_newer else None,
+        results=[show(each) for each in shown],
     )
 
 

@@ -22,6 +22,7 @@ from smspipe.web import (
     imports,
     integrations,
     invocations,
+    optouts,
     project,
     templates,
 )
@@ -44,6 +45,7 @@ _PROJECT: Final = (
     *project.HANDLERS,
     *deliveries.HANDLERS,
     *events.HANDLERS,
+    *optouts.HANDLERS,
 )
 
 
