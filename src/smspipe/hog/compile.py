@@ -6,11 +6,9 @@ What the function looks like, for `Hi {event.properties.name ?? 'you'}`:
     def template(g, now):
       try:
         try:
-            t2 = g['event']['properties']
-            t1 = t2.get('name')
+            t2 = g['event']['properties']; t1 = t2.get('name')
         except LOOKUP:
-            t2 = None
-            t1 = chain(g, ('event', 'properties', 'name'))
+            t2 = None; t1 = chain(g, ('event', 'properties', 'name'))
         t3 = t1
         if t3 is None:
             t3 = 'you'
@@ -18,8 +16,6 @@ What the function looks like, for `Hi {event.properties.name ?? 'you'}`:
         t5 = 'Hi ' f'{t4}'
         if len(t5) > 1048579: raise memory_error(MAX_TEXT, len(t5) - 3)
         return t5
-      except FAILED as error:
-        raise fault(str(error)) from error
       except TOO_DEEP as error:
         raise fault(TOO_DEEP_TEXT) from error
 
@@ -279,21 +275,29 @@ class _Compiler:
 
     def global_chain(self, path: tuple[str, ...]) -> str:
         variable = self.variable()
-        *above, last = path
-        if not above:
+        last = path[-1]
+        if len(path) == 1:
             self.attempt(f"{variable} = g[{last!r}]", f"{variable} = root(g, {last!r})")
             return variable
-        slow = f"{variable} = chain(g, {path!r})"
-        prefix = tuple(above)
-        owner = next((known[prefix] for known in self.owners if prefix in known), None)
-        if owner is not None:
-            self.attempt(f"{variable} = {owner}.get({last!r})", slow)
-            return variable
-        owner = self.owners[-1][prefix] = self.variable()
-        walk = f"{owner} = g" + "".join(f"[{name!r}]" for name in above)
-        # The owner is unset when the walk failed, and no object when it has no `get`: the next name asks `chain` too.
-        self.attempt(f"{walk}; {variable} = {owner}.get({last!r})", f"{owner} = None; {slow}")
+        owner, walk = self.owner(path[:-1])
+        fast, slow = f"{variable} = {owner}.get({last!r})", f"{variable} = chain(g, {path!r})"
+        if walk:
+            fast, slow = f"{walk}; {fast}", f"{owner} = None; {slow}"
+        self.attempt(fast, slow)
         return variable
+
+    def owner(self, path: tuple[str, ...]) -> tuple[str, str]:
+        """
+        Find the variable of what the names stand in, and the statement that fills it, empty if one before has.
+
+        It is unset when the walk failed, and no object when it has no `get`: so where the walk is attempted the slow
+        way sets it to None, and the next name is asked of `chain` too.
+        """
+        for known in self.owners:
+            if path in known:
+                return known[path], ""
+        variable = self.owners[-1][path] = self.variable()
+        return variable, f"{variable} = g" + "".join(f"[{name!r}]" for name in path)
 
     def attempt(self, fast: str, slow: str) -> None:
         """Write the way for values that are as expected, and the one for all others."""
@@ -306,6 +310,7 @@ class _Compiler:
         """Join literal parts and holes. What is nothing but one hole has the value of the hole, whatever its type."""
         if len(node.parts) == 1:
             return self.value(node.parts[0])
+        read = self.read_together(node)
         pieces: list[str] = []
         unchecked: list[str] = []
         total = ""
@@ -314,9 +319,10 @@ class _Compiler:
             if len(unchecked) == HOLES_PER_CHECK and not isinstance(part, Constant):
                 total = self.check_length(unchecked, total)
                 unchecked = []
-            piece = self.value(part)
             if not isinstance(part, Constant):
-                piece = self.keep(f"{piece} if type({piece}) is str else PRINTERS[type({piece})]({piece})")
+                piece = read.get(part.at) or self.value(part)
+                piece = f"{piece} if type({piece}) is str else PRINTERS[type({piece})]({piece})"
+                piece = f"f'{{{piece if read else self.keep(piece)}}}'"
                 unchecked.append(f"len({piece})")
             else:
                 printed = to_text(part.value)
@@ -327,13 +333,40 @@ class _Compiler:
             joined = self.keep(f"''.join(({''.join(piece + ', ' for piece in pieces)}))")
         else:
             # Literals and f-strings side by side are one text to Python, made in one go: faster than a call of `join`.
-            joined = self.keep(" ".join(f"f'{{{each}}}'" if each.isidentifier() else each for each in pieces) or "''")
+            joined = self.keep(" ".join(pieces) or "''")
         if unchecked:
             made = f"len({joined}) - {literal}" if literal else f"len({joined})"
             self.write(f"if len({joined}) > {MAX_TEXT + literal}: raise memory_error(MAX_TEXT, {made})")
         if not top:
             self.write(f"{self.run()}.printed({joined})")
         return joined
+
+    def read_together(self, node: Text) -> dict[int, str]:
+        """
+        Read all holes in one attempt when each is but a name in an object, as in most texts; else none.
+
+        What is returned are the variables, by where the holes stand. When one of the objects is missing, all holes are
+        read the slow way, with the same result.
+        """
+        holes = [part for part in node.parts if not isinstance(part, Constant)]
+        paths = [path for hole in holes if (path := static_chain(hole)) is not None]
+        if len(paths) < len(holes) or not 0 < len(holes) <= HOLES_PER_CHECK:
+            return {}
+        if any(len(path) == 1 or path[0] in self.parameters for path in paths):
+            return {}
+        fast: list[str] = []
+        slow: list[str] = []
+        found: dict[int, str] = {}
+        for hole, path in zip(holes, paths, strict=True):
+            found[hole.at] = self.variable()
+            owner, walk = self.owner(path[:-1])
+            if walk:
+                fast.append(walk)
+                slow.append(f"{owner} = None")
+            fast.append(f"{found[hole.at]} = {owner}.get({path[-1]!r})")
+            slow.append(f"{found[hole.at]} = chain(g, {path!r})")
+        self.attempt("; ".join(fast), "; ".join(slow))
+        return found
 
     def check_length(self, lengths: list[str], total: str) -> str:
         total = self.keep(" + ".join([total, *lengths] if total else lengths))
