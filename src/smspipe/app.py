@@ -20,13 +20,14 @@ from smspipe.config import ADDRESS_FILE, Config
 from smspipe.db import Database, Writer, migrate, open_database
 from smspipe.destinations import Keyring
 from smspipe.model import clock
+from smspipe.model.delivery import Delivery
 from smspipe.model.destination import Account, Destination
 from smspipe.model.errors import Invalid, Permanent, Temporary
 from smspipe.model.filter import Shared
 from smspipe.model.ids import EventUuid
 from smspipe.model.outcome import Refusal
 from smspipe.model.phone import E164
-from smspipe.optouts import open_hasher
+from smspipe.optouts import choose_words, open_hasher, opted_out
 from smspipe.pipeline import explain, trial
 from smspipe.pipeline.explain import Explanation
 from smspipe.pipeline.lint import Report, lint
@@ -34,8 +35,10 @@ from smspipe.pipeline.pipe import Limits, Pipe
 from smspipe.pipeline.prepare import Site, prepare
 from smspipe.pipeline.recent import read_recent
 from smspipe.pipeline.trial import Sample, Trial
+from smspipe.pipeline.webhooks import INBOUND_PATH, RETRIED, STATUS_PATH, Webhooks, read_extra_keys
+from smspipe.receipts.token import Seal
 from smspipe.rendering import find_recipient
-from smspipe.sending import AccountFault, Client, Later, Numbers, Verified
+from smspipe.sending import AccountFault, Client, Later, Numbers, Verified, is_twilio
 from smspipe.web.capture import CaptureDoor
 from smspipe.web.server import bind, make_server
 from smspipe.web.services import PhoneNumber, Services
@@ -79,20 +82,38 @@ class House:
         self.keyring = Keyring(config.secret_key.reveal())
         with self.database.engine.begin() as connection:
             self.hasher = open_hasher(connection, self.keyring)
-        self.twin: Any = _make_sandbox() if sandbox else None
+        self.seal = Seal([key for part in config.secret_key.reveal().split(",") if (key := part.strip())])
+        self.twin: Any = _make_sandbox(f"{config.public_url or address}{INBOUND_PATH}") if sandbox else None
         self.twilio_url = f"{address}{_SANDBOX}" if sandbox else config.twilio_api_url
         self.client = Client(self.twilio_url, concurrency=config.twilio_connections)
         self.site = Site(
             project={"id": 1, "name": "smspipe", "url": f"{config.public_url or address}/project/1"},
             default_country=config.default_country,
+            # A double has no carrier behind it that would take texts only so fast.
+            paced=is_twilio(self.twilio_url),
         )
         self.pipe = Pipe(
             writer=self.writer,
             client=self.client,
             keyring=self.keyring,
+            hasher=self.hasher,
             site=self.site,
             clock=now,
             limits=Limits(slots=4 * config.twilio_connections),
+            callback=self._callback if config.public_url else None,
+        )
+        self.webhooks = Webhooks(
+            base_url=config.public_url or address,
+            seal=self.seal,
+            extra_keys=read_extra_keys(config.twilio_webhook_keys.reveal() if config.twilio_webhook_keys else ""),
+            words=choose_words(),
+            database=self.database,
+            writer=self.writer,
+            keyring=self.keyring,
+            hasher=self.hasher,
+            pipe=self.pipe,
+            clock=now,
+            told=config.public_url is not None,
         )
         self.door = CaptureDoor(
             offer=self.pipe.offer,
@@ -123,6 +144,7 @@ class House:
             twilio_api_url=self.twilio_url,
             ready=self.pipe.unready,
             wake=self.pipe.dispatch.wake,
+            webhooks=self.webhooks,
         )
 
     def application(self) -> Callable[[Any, Any, Any], Awaitable[None]]:
@@ -142,7 +164,17 @@ class House:
 
     async def _test(self, destination: Destination, shared: Shared, sample: Sample, mock: bool) -> Trial:
         prepared = prepare(destination, self.site.sharing(shared))
-        return await trial.run(prepared, sample, self.now(), client=None if mock else self.client)
+        client = None if mock else self.client
+        return await trial.run(prepared, sample, self.now(), opted_out=self._opted_out, client=client)
+
+    def _opted_out(self, to: str, sender: str) -> bool:
+        with self.database.read() as connection:
+            return bool(opted_out(connection, self.hasher, [(to, sender)]))
+
+    def _callback(self, delivery: Delivery) -> str:
+        """Give the address of a delivery's own status callbacks."""
+        token = self.seal.make(delivery.id, delivery.attempts)
+        return f"{(self.config.public_url or '').rstrip('/')}{STATUS_PATH}{token}{RETRIED}"
 
     def _explain(self, connection: Connection, uuid: EventUuid) -> Explanation | None:
         found = destinations.load_all(connection, self.keyring)
@@ -248,7 +280,7 @@ async def open_doors(config: Config) -> AsyncIterator[Callable[[Any, Any, Any], 
         house = House(config, _STANDSTILL, sandbox=False, now=clock.now)
         house.writer.start()
         try:
-            yield api(dataclasses.replace(house.services(), changed=_leave, wake=lambda: None))
+            yield api(dataclasses.replace(house.services(), changed=_leave, wake=lambda: None, webhooks=None))
         finally:
             await house.client.close()
             house.writer.stop()
@@ -266,10 +298,10 @@ def sandbox_account() -> tuple[str, str]:
     return DEMO_ACCOUNT_SID, DEMO_AUTH_TOKEN
 
 
-def _make_sandbox() -> Any:
+def _make_sandbox(inbound_url: str) -> Any:
     from smspipe.sandbox import DEMO_ACCOUNT_SID, DEMO_AUTH_TOKEN, Sandbox
 
-    return Sandbox(account_sid=DEMO_ACCOUNT_SID, auth_token=DEMO_AUTH_TOKEN, prefix=_SANDBOX)
+    return Sandbox(account_sid=DEMO_ACCOUNT_SID, auth_token=DEMO_AUTH_TOKEN, prefix=_SANDBOX, inbound_url=inbound_url)
 
 
 def configure_logs(config: Config) -> None:

@@ -67,7 +67,8 @@ SETTINGS: Final = (
     Setting(
         name="public_url",
         default=None,
-        meaning="Address where this service is reached from outside, for links in texts. Without it, the local one.",
+        meaning="Address where this service is reached from outside, for links in texts and for Twilio's callbacks. "
+        "Without it, links have the local address, and Twilio is asked what became of a text instead of telling.",
     ),
     Setting(
         name="twilio_api_url",
@@ -89,6 +90,13 @@ SETTINGS: Final = (
         default=None,
         secret=True,
         meaning="A key of its own for `/hooks/posthog`, so that PostHog Cloud need not be given the API key.",
+    ),
+    Setting(
+        name="twilio_webhook_keys",
+        default=None,
+        secret=True,
+        meaning="What Twilio may sign its callbacks with beside the accounts' Auth Tokens, comma-separated: a token "
+        "that is being changed or whose account signs in with an API key, or a shared key as `id:secret`.",
     ),
     Setting(name="log_level", default="info", meaning="`debug`, `info`, `warning` or `error`."),
     Setting(
@@ -121,6 +129,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     default_country: str | None
     hook_secret: Secret | None
     twilio_connections: int
+    twilio_webhook_keys: Secret | None
     log_level: str
     crash_at: str
     first_start: bool
@@ -207,6 +216,7 @@ def load(found: Mapping[str, Found], *, make_keys: bool = True) -> Config:
         default_country=_check_country(value["default_country"]),
         hook_secret=Secret(value["hook_secret"]) if value["hook_secret"] else None,
         twilio_connections=_check_number(value, "twilio_connections", 1, 500),
+        twilio_webhook_keys=Secret(value["twilio_webhook_keys"]) if value["twilio_webhook_keys"] else None,
         log_level=level,
         crash_at=value["crash_at"] or "",
         first_start=first_start,

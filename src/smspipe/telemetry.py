@@ -22,6 +22,11 @@ COUNTERS: Final = {
     "smspipe_requests_refused_total": "Capture requests answered with a 4xx.",
     "smspipe_requests_deferred_total": "Capture requests answered with 503.",
     "smspipe_attempts_total": "Requests to Twilio that create a message.",
+    "smspipe_questions_total": "Requests to Twilio that ask what became of a text.",
+    "smspipe_receipts_total": "Status callbacks of Twilio's that were taken, repeated ones included.",
+    "smspipe_inbound_total": "Incoming texts.",
+    "smspipe_callbacks_refused_total": "Callbacks that were not signed by Twilio, or not for a text of ours.",
+    "smspipe_second_texts_total": "Texts found at Twilio for a delivery that has one already.",
     "smspipe_commits_total": "Transactions of the embedded database's writer.",
     "smspipe_faults_total": "Faults that were logged as errors.",
 }
@@ -29,6 +34,7 @@ COUNTERS: Final = {
 GAUGES: Final = {
     "smspipe_backlog_events": "Events in the log that no destination has looked at yet.",
     "smspipe_sending": "Requests to Twilio on their way.",
+    "smspipe_asking": "Texts that Twilio is being asked about.",
 }
 
 

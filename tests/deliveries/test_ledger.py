@@ -1,6 +1,6 @@
 """What the ledger promises, on every database that there is."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import product
 from typing import Any
 
@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from smspipe.db import Database
 from smspipe.deliveries import ledger
-from smspipe.deliveries.ledger import Query, claim_due, known, settle
+from smspipe.deliveries.ledger import Query, claim, due, heads, known, settle
 from smspipe.deliveries.states import MOVES, Move, sources, target
 from smspipe.model.delivery import Delivery, Status
 from smspipe.model.ids import DeliveryId, DestinationId, EventUuid, MessageSid
@@ -18,7 +18,7 @@ from smspipe.model.outcome import Reason, Step
 from tests.deliveries.conftest import NOW, SECOND, SHOP, a_delivery, move, put, row
 
 OTHER = DestinationId("other")
-ANSWERS = [each for each in Move if each not in (Move.CLAIM, Move.RELEASE, Move.REDRIVE)]
+ANSWERS = [each for each in Move if each not in (Move.CLAIM, Move.RELEASE, Move.REDRIVE, Move.FORCE)]
 """Moves that `settle` makes."""
 
 
@@ -71,40 +71,59 @@ def test_the_same_event_destination_and_route_cannot_stand_there_twice(connectio
 # --- claiming ------------------------------------------------------------------------------------------------------
 
 
-def test_what_is_due_is_claimed_oldest_first_and_no_more_than_asked(connection: Connection) -> None:
+def take(connection: Connection, now: datetime = NOW, most: int = 10) -> list[Delivery]:
+    """Claim what is due for the shop, the oldest first."""
+    return claim(connection, due(connection, SHOP, now, most, 0), now)
+
+
+def test_what_is_due_is_given_oldest_first_and_no_more_than_asked(connection: Connection) -> None:
     late, early, middle = (a_delivery(not_before=NOW - n * SECOND) for n in (1, 3, 2))
-    put(connection, late, early, middle)
-    assert {each.id for each in claim_due(connection, NOW, 2)} == {early.id, middle.id}
-    assert [each.id for each in claim_due(connection, NOW, 2)] == [late.id]
-    assert claim_due(connection, NOW, 2) == []
+    put(connection, late, early, middle, a_delivery(destination_id=OTHER))
+    assert due(connection, SHOP, NOW, 2, 0) == [early, middle]
+    assert due(connection, SHOP, NOW, 2, 2) == [late]
+    assert due(connection, SHOP, NOW, 2, 3) == []
 
 
 def test_a_claim_writes_the_attempt_down(connection: Connection) -> None:
     delivery = a_delivery(attempts=2)
     put(connection, delivery)
-    (claimed,) = claim_due(connection, NOW + SECOND, 10)
+    (claimed,) = take(connection, NOW + SECOND)
     assert (claimed.status, claimed.attempts, claimed.sent_at) == (Status.SENDING, 3, NOW + SECOND)
     assert row(connection, delivery) == claimed
 
 
-def test_a_claim_of_remembered_rows_is_the_same_as_one_that_reads_them(connection: Connection) -> None:
+def test_what_somebody_else_has_claimed_meanwhile_is_not_claimed_again(connection: Connection) -> None:
+    delivery = a_delivery()
+    put(connection, delivery)
+    assert len(claim(connection, [delivery], NOW)) == 1
+    assert claim(connection, [delivery], NOW) == []
+
+
+def test_rows_that_are_remembered_are_as_those_that_are_read(connection: Connection) -> None:
     remembered, read = a_delivery(), a_delivery()
     put(connection, remembered, read)
-    claimed = claim_due(connection, NOW, 10, {remembered.id: remembered})
-    assert claimed == [row(connection, remembered), row(connection, read)]
+    assert due(connection, SHOP, NOW, 10, 0, {remembered.id: remembered}) == [remembered, read]
 
 
-def test_what_is_not_due_yet_or_does_not_wait_is_not_claimed(connection: Connection) -> None:
+def test_what_is_not_due_yet_or_does_not_wait_is_not_given(connection: Connection) -> None:
     put(connection, a_delivery(not_before=NOW + timedelta(microseconds=1)))
     put(connection, *(a_delivery(status) for status in Status if status is not Status.PENDING))
-    assert claim_due(connection, NOW, 100) == []
+    assert due(connection, SHOP, NOW, 100, 0) == []
 
 
-def test_the_next_due_time_is_that_of_the_first_that_waits(connection: Connection) -> None:
-    assert ledger.next_due(connection) is None
+def test_the_heads_are_the_oldest_that_wait_for_each_destination(connection: Connection) -> None:
+    assert heads(connection) == []
     put(connection, a_delivery(Status.HELD, not_before=NOW), a_delivery(not_before=NOW + 9 * SECOND))
-    put(connection, a_delivery(not_before=NOW + 5 * SECOND))
-    assert ledger.next_due(connection) == NOW + 5 * SECOND
+    put(connection, a_delivery(destination_id=OTHER, not_before=NOW + 5 * SECOND), a_delivery(destination_id=OTHER))
+    assert heads(connection) == [(OTHER, NOW), (SHOP, NOW + 9 * SECOND)]
+
+
+def test_what_is_put_off_waits_until_then(connection: Connection) -> None:
+    delivery = a_delivery()
+    put(connection, delivery)
+    ledger.put_off(connection, [(delivery, NOW + SECOND)])
+    assert take(connection) == []
+    assert len(take(connection, NOW + SECOND)) == 1
 
 
 # --- settling ------------------------------------------------------------------------------------------------------
@@ -159,8 +178,8 @@ def test_a_retry_waits_until_its_time_and_says_why(connection: Connection) -> No
     put(connection, delivery)
     later = NOW + 30 * SECOND
     settle(connection, [move(delivery, Move.RETRY, not_before=later, error_code=20429, error_message="Too many.")])
-    assert claim_due(connection, later - SECOND, 10) == []
-    (again,) = claim_due(connection, later, 10)
+    assert take(connection, later - SECOND) == []
+    (again,) = take(connection, later)
     assert (again.id, again.attempts, again.error_code, again.error_message) == (delivery.id, 2, 20429, "Too many.")
 
 
@@ -186,26 +205,28 @@ def test_many_moves_of_all_kinds_are_counted(connection: Connection) -> None:
 def test_what_was_being_sent_when_the_process_died_is_in_doubt_and_nothing_else(connection: Connection) -> None:
     each_one = [a_delivery(status) for status in Status]
     put(connection, *each_one)
-    assert ledger.lose_sending(connection, NOW + SECOND) == 1
+    assert ledger.lose_sending(connection, NOW + SECOND, NOW + 2 * SECOND) == 1
     for delivery in each_one:
         now = row(connection, delivery)
         if delivery.status is Status.SENDING:
             assert (now.status, now.reason, now.settled_at) == (Status.UNCONFIRMED, Reason.UNCONFIRMED, NOW + SECOND)
+            assert now.ask_at == NOW + 2 * SECOND
             assert now.error_message
         else:
             assert now == delivery
 
 
 def test_what_is_held_for_a_destination_is_let_go_and_nothing_else(connection: Connection) -> None:
-    own = {status: a_delivery(status) for status in Status}
-    others = a_delivery(Status.HELD, destination_id=OTHER)
-    put(connection, *own.values(), others)
+    own = {status: a_delivery(status, reason=Reason.CREDENTIALS) for status in Status}
+    others = a_delivery(Status.HELD, reason=Reason.PAUSED, destination_id=OTHER)
+    in_doubt = a_delivery(Status.HELD, reason=Reason.UNCONFIRMED)
+    put(connection, *own.values(), others, in_doubt)
     assert set(ledger.holding(connection)) == {SHOP, OTHER}
     assert ledger.release(connection, SHOP, NOW + SECOND) == 1
     assert ledger.holding(connection) == [OTHER]
     freed = row(connection, own.pop(Status.HELD))
     assert (freed.status, freed.reason, freed.not_before) == (Status.PENDING, None, NOW + SECOND)
-    assert [row(connection, each) for each in (*own.values(), others)] == [*own.values(), others]
+    assert [row(connection, each) for each in (*own.values(), others, in_doubt)] == [*own.values(), others, in_doubt]
 
 
 def test_a_redrive_leaves_alone_what_may_have_been_sent(connection: Connection) -> None:

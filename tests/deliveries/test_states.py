@@ -1,5 +1,7 @@
 """The one table of moves: what it promises, and that it is what the theory above it says."""
 
+from itertools import product
+
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given
@@ -8,7 +10,7 @@ from smspipe.deliveries import states
 from smspipe.deliveries.states import MOVES, Move, sources, target
 from smspipe.model.delivery import Status
 
-FINAL = {Status.DELIVERED, Status.UNDELIVERED, Status.SUPPRESSED}
+FINAL = {Status.DELIVERED, Status.SUPPRESSED}
 SENT_PERHAPS = {Status.SENDING, Status.UNCONFIRMED, Status.ACCEPTED, Status.DELIVERED, Status.UNDELIVERED}
 BIRTHS = (Status.PENDING, Status.SENDING, Status.HELD, Status.SUPPRESSED)
 
@@ -46,11 +48,19 @@ def test_a_delivery_is_claimed_before_every_request(born: Status, made: list[Mov
             assert (before, each) == (Status.SENDING, Move.LOSE)
 
 
-def test_what_may_have_been_sent_goes_back_to_waiting_by_knowledge_alone() -> None:
-    """RETRY says that it is known that nothing was sent; no other move leads from there to another request."""
+def test_what_may_have_been_sent_goes_back_to_waiting_by_knowledge_or_by_a_person_alone() -> None:
+    """RETRY and DISPROVE say that it is known that nothing was sent; FORCE is a person's, who says why."""
     back = {(status, move) for status in SENT_PERHAPS for move, to in MOVES.get(status, {}).items()
-            if to in (Status.PENDING, Status.SENDING)}  # fmt: skip
-    assert back == {(Status.SENDING, Move.RETRY), (Status.UNCONFIRMED, Move.RETRY)}
+            if to in (Status.PENDING, Status.SENDING)} - {(status, Move.FORCE) for status in Status}  # fmt: skip
+    assert back == {(Status.SENDING, Move.RETRY), (Status.UNCONFIRMED, Move.DISPROVE)}
+
+
+def test_no_evidence_moves_a_delivery_backwards() -> None:
+    """However receipts come, a delivery gets no further from its end."""
+    far = {Status.ACCEPTED: 1, Status.FAILED: 2, Status.UNDELIVERED: 3, Status.DELIVERED: 4}
+    for status, move in product(Status, (Move.ACCEPT, Move.REJECT, Move.UNDELIVER, Move.CONFIRM)):
+        if (to := MOVES.get(status, {}).get(move)) is not None:
+            assert far[to] > far.get(status, 0)
 
 
 def test_a_person_can_release_and_redrive_only_what_was_certainly_not_sent() -> None:

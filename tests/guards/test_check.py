@@ -10,7 +10,7 @@ from smspipe.model.cooldown import Window
 from smspipe.model.outcome import Reason, Refusal, Step
 from tests.pipeline.conftest import HOUR, NOW, a_cooldown, a_destination, an_event
 
-FREE = Facts(duplicate=False, window=None)
+FREE = Facts(opted_out=False, duplicate=False, window=None)
 TAKEN = Window(ends_at=NOW + HOUR, entered=1)
 OLD = an_event(timestamp=NOW - timedelta(days=2), historical=True)
 
@@ -26,15 +26,15 @@ def names(facts: Facts, event: object = None) -> list[str]:
 
 
 def test_the_order_is_duplicate_age_cooldown() -> None:
-    assert names(FREE) == ["duplicate", "age", "cooldown"]
+    assert names(FREE) == ["opted_out", "duplicate", "age", "cooldown"]
 
 
 @pytest.mark.parametrize(
     ("facts", "event", "answers"),
     [
-        (Facts(duplicate=True, window=TAKEN), OLD, ["duplicate"]),
-        (Facts(duplicate=False, window=TAKEN), OLD, ["duplicate", "historical"]),
-        (Facts(duplicate=False, window=TAKEN), None, ["duplicate", "age", "cooldown"]),
+        (Facts(opted_out=False, duplicate=True, window=TAKEN), OLD, ["opted_out", "duplicate"]),
+        (Facts(opted_out=False, duplicate=False, window=TAKEN), OLD, ["opted_out", "duplicate", "historical"]),
+        (Facts(opted_out=False, duplicate=False, window=TAKEN), None, ["opted_out", "duplicate", "age", "cooldown"]),
     ],
     ids=["all three", "age and cooldown", "cooldown alone"],
 )
@@ -43,14 +43,14 @@ def test_the_first_refusal_wins(facts: Facts, event: object, answers: list[str])
 
 
 def test_without_a_cooldown_none_is_asked() -> None:
-    steps = list(check_guards(Facts(duplicate=False, window=TAKEN), an_event(), a_destination(), NOW))
-    assert [step.name for step in steps if isinstance(step, Step)] == ["duplicate", "age"]
+    steps = list(check_guards(Facts(opted_out=False, duplicate=False, window=TAKEN), an_event(), a_destination(), NOW))
+    assert [step.name for step in steps if isinstance(step, Step)] == ["opted_out", "duplicate", "age"]
 
 
 def test_a_place_that_was_given_back_lets_the_next_through() -> None:
     window = Window(ends_at=NOW + HOUR, entered=5, vacant=True)
     *_, last = check_guards(
-        Facts(duplicate=False, window=window), an_event(), a_destination(cooldown=a_cooldown()), NOW
+        Facts(opted_out=False, duplicate=False, window=window), an_event(), a_destination(cooldown=a_cooldown()), NOW
     )
     assert isinstance(last, Step)
     assert last.ok

@@ -15,6 +15,7 @@ from smspipe.model.event import Event
 from smspipe.model.filter import EventFilter, Filter, Property, PropertyGroup
 from smspipe.model.ids import DestinationId, EventUuid, PersonId
 from smspipe.model.person import Person
+from smspipe.optouts import Hasher
 from smspipe.pipeline.prepare import Site
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -78,10 +79,15 @@ ADA = Person(id=PersonId("01920000-0000-7000-8000-000000000001"), properties={"n
 class Ledger:
     """A `Known` that answers as it is told."""
 
-    def __init__(self, *, known: bool = False, window: Window | None = None) -> None:
+    def __init__(self, *, known: bool = False, opted_out: bool = False, window: Window | None = None) -> None:
         self._known = known
+        self._opted_out = opted_out
         self._window = window
         self.keys: list[str] = []
+
+    def opted_out(self, to: str, sender: str) -> bool:
+        """Say what it was told."""
+        return self._opted_out
 
     def known(self, event: EventUuid, destination: DestinationId, route: int) -> bool:
         """Say what it was told."""
@@ -91,6 +97,14 @@ class Ledger:
         """Note the key, and give the window that it was told, or one that nobody has entered."""
         self.keys.append(key)
         return self._window or Window(ends_at=NOW + ttl)
+
+
+HASHER = Hasher(b"the key of the register in the tests")
+
+
+def nobody_opted_out(to: str, sender: str) -> bool:
+    """Say no of everybody."""
+    return False
 
 
 @pytest.fixture(scope="session")

@@ -27,7 +27,7 @@ from smspipe.pipeline import fanout, trial
 from smspipe.pipeline.explain import explain
 from smspipe.pipeline.prepare import Plan, prepare
 from smspipe.pipeline.trial import Sample, Trial
-from tests.pipeline.conftest import NOW, SITE, a_cooldown, a_destination, hogql, only, undo
+from tests.pipeline.conftest import HASHER, NOW, SITE, a_cooldown, a_destination, hogql, nobody_opted_out, only, undo
 
 
 def conditions(*properties: Property) -> Filter:
@@ -87,7 +87,7 @@ def run(connection: Connection, event: dict[str, Any], *, historical: bool) -> t
     payload = Payload(door=Door.BATCH, body=msgspec.json.encode(body), received_at=NOW, seed=bytes(8))
     position = eventlog.append(connection, [payload])
     read = events_of(payload)
-    done = fanout.run(connection, [(position, read)], PLAN, persons.Cache(), NOW, free=100)
+    done = fanout.run(connection, [(position, read)], PLAN, persons.Cache(), NOW, hasher=HASHER, free=100)
     return read[0], done
 
 
@@ -128,7 +128,7 @@ def check_agreement(connection: Connection, given: dict[str, Any], *, historical
     for destination in DESTINATIONS:
         rows = sorted(ledger.list_deliveries(connection, Query(destination=destination.id), limit=10), key=route_of)
         sample = Sample(event=event, person=person, groups=tuple(groups))
-        tried = asyncio.run(trial.run(prepare(destination, SITE), sample, NOW, client=None))
+        tried = asyncio.run(trial.run(prepare(destination, SITE), sample, NOW, opted_out=nobody_opted_out, client=None))
         verdict = verdicts[destination.id]
         if any(row.reason is Reason.TOO_OLD for row in rows):
             # a trial asks what the event would lead to if it came in time: up to its age, all is as it was

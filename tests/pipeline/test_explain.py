@@ -19,7 +19,7 @@ from smspipe.pipeline import fanout
 from smspipe.pipeline.explain import Verdict, explain, tell
 from smspipe.pipeline.prepare import Plan, prepare
 from tests.deliveries.conftest import a_delivery
-from tests.pipeline.conftest import NOW, SITE, a_destination, only
+from tests.pipeline.conftest import HASHER, NOW, SITE, a_destination, only
 
 UUID = EventUuid("01930000-0000-7000-8000-00000000000a")
 SEEN = (Step(name="match", ok=True, saw="It was seen."),)
@@ -37,7 +37,7 @@ def arrive(connection: Connection, *destinations: Destination, times: int = 1, *
     plan = Plan([prepare(each, SITE) for each in destinations if each.enabled])
     for _ in range(times):
         position = eventlog.append(connection, [payload])
-        fanout.run(connection, [(position, events_of(payload))], plan, persons.Cache(), NOW, free=10)
+        fanout.run(connection, [(position, events_of(payload))], plan, persons.Cache(), NOW, hasher=HASHER, free=10)
 
 
 def verdict(connection: Connection, destination: Destination) -> Verdict:

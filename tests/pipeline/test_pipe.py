@@ -22,7 +22,7 @@ from smspipe.pipeline.pipe import Limits, Pipe
 from smspipe.pipeline.prepare import Plan, Prepared, prepare
 from smspipe.rendering import CompiledText
 from smspipe.sending import Client
-from tests.pipeline.conftest import NOW, SITE, a_destination
+from tests.pipeline.conftest import HASHER, NOW, SITE, a_destination
 
 PATIENCE_SECONDS = 10.0
 
@@ -87,6 +87,7 @@ async def line(tmp_path: Path) -> AsyncIterator[Line]:
             writer=writer,
             client=client,
             keyring=Keyring("k" * 40),
+            hasher=HASHER,
             site=SITE,
             clock=lambda: NOW,
             limits=Limits(),

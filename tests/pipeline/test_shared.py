@@ -18,7 +18,7 @@ from smspipe.model.person import Person
 from smspipe.pipeline.pipe import Limits, Pipe
 from smspipe.pipeline.prepare import prepare
 from smspipe.sending import Client
-from tests.pipeline.conftest import NOW, SITE, an_event
+from tests.pipeline.conftest import HASHER, NOW, SITE, an_event
 
 KEYRING = Keyring("k" * 40)
 OURS = {"key": "email", "type": "person", "operator": "not_icontains", "value": "@example.com"}
@@ -76,7 +76,7 @@ async def town(tmp_path: Path) -> AsyncIterator[Town]:
     writer.start()
     async with Client("http://127.0.0.1:9") as client:
         pipe = Pipe(
-            writer=writer, client=client, keyring=KEYRING, site=SITE, clock=lambda: NOW, limits=Limits()
+            writer=writer, client=client, keyring=KEYRING, hasher=HASHER, site=SITE, clock=lambda: NOW, limits=Limits()
         )  # fmt: skip
         await pipe.start()
         yield Town(pipe, writer)

@@ -9,7 +9,7 @@ from smspipe.model.outcome import Reason
 from smspipe.pipeline import trial
 from smspipe.pipeline.prepare import prepare
 from smspipe.pipeline.trial import sample_of
-from tests.pipeline.conftest import NOW, PHONE, SITE, a_cooldown, a_destination, only
+from tests.pipeline.conftest import NOW, PHONE, SITE, a_cooldown, a_destination, nobody_opted_out, only
 
 GLOBALS: dict[str, Any] = {
     "event": {
@@ -49,7 +49,9 @@ def test_a_bare_event_will_do_and_what_is_missing_is_made_up() -> None:
     ids=str,
 )  # fmt: skip
 async def test_a_sample_of_any_shape_is_tried(odd: dict[str, Any]) -> None:
-    tried = await trial.run(prepare(a_destination(), SITE), sample_of(odd, NOW), NOW, client=None)
+    tried = await trial.run(
+        prepare(a_destination(), SITE), sample_of(odd, NOW), NOW, opted_out=nobody_opted_out, client=None
+    )
     assert [attempt.reason for attempt in tried.attempts] == [Reason.RECIPIENT_MISSING]
 
 
@@ -57,13 +59,19 @@ async def test_a_sample_may_be_old_and_tried_again_and_again() -> None:
     """Neither age nor cooldown nor repetition keep somebody from trying."""
     prepared = prepare(a_destination(cooldown=a_cooldown(), max_age=timedelta(seconds=1)), SITE)
     for _ in range(3):
-        (attempt,) = (await trial.run(prepared, sample_of(GLOBALS, NOW), NOW, client=None)).attempts
+        (attempt,) = (
+            await trial.run(prepared, sample_of(GLOBALS, NOW), NOW, opted_out=nobody_opted_out, client=None)
+        ).attempts
         assert (attempt.reason, attempt.answer) == (None, None)
         assert attempt.message is not None
 
 
 async def test_the_request_is_shown_as_it_would_leave_and_holds_no_credentials() -> None:
-    (attempt,) = (await trial.run(prepare(a_destination(), SITE), sample_of(GLOBALS, NOW), NOW, client=None)).attempts
+    (attempt,) = (
+        await trial.run(
+            prepare(a_destination(), SITE), sample_of(GLOBALS, NOW), NOW, opted_out=nobody_opted_out, client=None
+        )
+    ).attempts
     assert attempt.request == {
         "url": "/2010-04-01/Accounts/AC1/Messages.json",
         "method": "POST",
@@ -73,7 +81,9 @@ async def test_the_request_is_shown_as_it_would_leave_and_holds_no_credentials()
 
 async def test_a_destination_without_an_account_renders_and_says_that_it_cannot_send() -> None:
     prepared = prepare(a_destination(account=None), SITE)
-    (attempt,) = (await trial.run(prepared, sample_of(GLOBALS, NOW), NOW, client=None)).attempts
+    (attempt,) = (
+        await trial.run(prepared, sample_of(GLOBALS, NOW), NOW, opted_out=nobody_opted_out, client=None)
+    ).attempts
     assert attempt.reason is Reason.CREDENTIALS
     assert attempt.message is not None
     assert attempt.request is None
@@ -81,6 +91,6 @@ async def test_a_destination_without_an_account_renders_and_says_that_it_cannot_
 
 async def test_an_event_that_does_not_match_says_why() -> None:
     prepared = prepare(a_destination(filter=only("other")), SITE)
-    tried = await trial.run(prepared, sample_of(GLOBALS, NOW), NOW, client=None)
+    tried = await trial.run(prepared, sample_of(GLOBALS, NOW), NOW, opted_out=nobody_opted_out, client=None)
     assert tried.attempts == ()
     assert "signup" in (tried.mismatch or "")

@@ -21,7 +21,7 @@ from smspipe.model.errors import Invalid, Permanent
 from smspipe.model.filter import Shared
 from smspipe.model.outcome import Refusal
 from smspipe.model.phone import E164
-from smspipe.optouts import open_hasher
+from smspipe.optouts import open_hasher, opted_out
 from smspipe.pipeline import trial
 from smspipe.pipeline.explain import explain
 from smspipe.pipeline.lint import lint
@@ -176,7 +176,11 @@ async def running(tmp_path: Path, application: Any) -> AsyncIterator[Api]:
 
     async def test(destination: Destination, shared: Shared, sample: Sample, mock: bool) -> Trial:
         assert mock, "these tests send nothing"
-        return await trial.run(prepare(destination, SITE.sharing(shared)), sample, clock(), client=None)
+        return await trial.run(prepare(destination, SITE.sharing(shared)), sample, clock(), opted_out=asks, client=None)
+
+    def asks(to: str, sender: str) -> bool:
+        with database.read() as connection:
+            return bool(opted_out(connection, hasher, [(to, sender)]))
 
     services = Services(
         database=database,

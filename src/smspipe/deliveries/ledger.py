@@ -14,6 +14,7 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import (
     BigInteger,
+    ColumnElement,
     Connection,
     RowMapping,
     Select,
@@ -33,15 +34,19 @@ from sqlalchemy import (
 from smspipe.db import Hot
 from smspipe.deliveries.cooldowns import give_back
 from smspipe.deliveries.states import Move, sources, target
-from smspipe.deliveries.tables import deliveries
-from smspipe.model.clock import to_micros
+from smspipe.deliveries.tables import deliveries, receipts
+from smspipe.model.clock import from_micros, to_micros
 from smspipe.model.delivery import Delivery, Status
 from smspipe.model.ids import DeliveryId, DestinationId, EventUuid, MessageSid
 from smspipe.model.outcome import Reason, Step
 
 _json = msgspec.json.Encoder().encode
-_FIELDS = tuple(field.name for field in msgspec.structs.fields(Delivery))
+_LEARNT = ("ask_at", "looks", "twilio_status", "billed_segments", "price", "price_unit")
+"""What no delivery is born with."""
+_FIELDS = tuple(field.name for field in msgspec.structs.fields(Delivery) if field.name not in _LEARNT)
 
+FORGONE: Final = "forgone"
+"""Kept like a status when a person has a text sent again: what is said of this message moves nothing more."""
 NONE_REMEMBERED: Final[Mapping[DeliveryId, Delivery]] = MappingProxyType({})
 
 _OPEN = Hot(insert(deliveries), _FIELDS, insert=True)
@@ -52,27 +57,50 @@ _KNOWN = Hot(
     ),
     ("uuids",),
 )
-_DUE = (
+_IS_PENDING = deliveries.c.status == literal_column(repr(Status.PENDING.value))
+"""Written out as in the index, or SQLite would not see that it may use that."""
+
+
+def _next_head(after: ColumnElement[str] | None) -> Select[Any]:
+    chosen = select(func.min(deliveries.c.destination_id)).where(_IS_PENDING)
+    return chosen if after is None else chosen.where(deliveries.c.destination_id > after)
+
+
+def _heads() -> Select[Any]:
+    """Jump through the index from destination to destination: its length does not matter, however much waits."""
+    first = _next_head(None).cte("heads", recursive=True)
+    name = first.c[0]
+    heads = first.union_all(select(_next_head(name).scalar_subquery()).where(name.is_not(None)))
+    oldest = select(func.min(deliveries.c.not_before, type_=BigInteger)).where(
+        _IS_PENDING, deliveries.c.destination_id == heads.c[0]
+    )
+    return select(heads.c[0], oldest.scalar_subquery()).where(heads.c[0].is_not(None))
+
+
+_HEADS = Hot(_heads(), ())
+_DUE = Hot(
     select(deliveries.c.id)
     .where(
-        deliveries.c.status == literal_column(repr(Status.PENDING.value)),
+        _IS_PENDING,
+        deliveries.c.destination_id == bindparam("of"),
         deliveries.c.not_before <= bindparam("due", type_=BigInteger),
     )
     .order_by(deliveries.c.not_before, deliveries.c.id)
     .limit(bindparam("most"))
-    .offset(literal_column("0"))
-    .with_for_update(skip_locked=True)
+    .offset(bindparam("past"))
+    .with_for_update(skip_locked=True),
+    ("of", "due", "most", "past"),
 )
 _CLAIM = Hot(
     update(deliveries)
-    .where(deliveries.c.id.in_(_DUE))
+    .where(_IS_PENDING, deliveries.c.id.in_(select(func.json_each(bindparam("ids")).table_valued("value").c.value)))
     .values(
         status=literal_column(repr(target(Move.CLAIM).value)),
         attempts=deliveries.c.attempts + literal_column("1"),
         sent_at=bindparam("now", type_=BigInteger),
     )
     .returning(deliveries.c.id, deliveries.c.attempts),
-    ("now", "due", "most"),
+    ("ids", "now"),
 )
 _ACCEPT = Hot(
     update(deliveries)
@@ -88,8 +116,11 @@ _ACCEPT = Hot(
         not_before=null(),
         sid=bindparam("new_sid"),
         settled_at=bindparam("at", type_=BigInteger),
+        ask_at=bindparam("ask", type_=BigInteger),
+        twilio_status=bindparam("word"),
+        billed_segments=bindparam("billed"),
     ),
-    ("of", "new_sid", "at"),
+    ("of", "new_sid", "at", "ask", "word", "billed"),
 )
 """The move that nearly all deliveries make; `_moving` builds the others."""
 
@@ -101,12 +132,20 @@ class Settlement(msgspec.Struct, frozen=True, kw_only=True):
     move: Move
     at: datetime
     sid: MessageSid | None = None
+    """None leaves the one that is there, as with every field of `_LEARNT` but `ask_at`."""
     reason: Reason | None = None
     error_code: int | None = None
     error_message: str | None = None
     not_before: datetime | None = None
     pause: str | None = None
     """Why the whole destination must stop sending, where the answer says so."""
+    ask_at: datetime | None = None
+    """When to ask Twilio about it next, None not to."""
+    looks: int | None = None
+    twilio_status: str | None = None
+    billed_segments: int | None = None
+    price: str | None = None
+    price_unit: str | None = None
 
 
 def known(connection: Connection, uuids: Sequence[EventUuid]) -> set[tuple[EventUuid, DestinationId, int]]:
@@ -133,47 +172,70 @@ def _micros(at: datetime | None) -> int | None:
     return None if at is None else to_micros(at)
 
 
-def claim_due(
-    connection: Connection, now: datetime, limit: int, remembered: Mapping[DeliveryId, Delivery] = NONE_REMEMBERED
+def heads(connection: Connection) -> list[tuple[DestinationId, datetime]]:
+    """Name the destinations that something waits for, each with the time of its oldest; the oldest first."""
+    found = [(DestinationId(of), from_micros(oldest)) for of, oldest in _HEADS.read(connection) if oldest is not None]
+    return sorted(found, key=lambda head: head[1])
+
+
+def due(
+    connection: Connection,
+    destination: DestinationId,
+    now: datetime,
+    most: int,
+    past: int,
+    remembered: Mapping[DeliveryId, Delivery] = NONE_REMEMBERED,
 ) -> list[Delivery]:
     """
-    Take the oldest due deliveries, `limit` at most: they are SENDING, with one more attempt, once this is committed.
+    Give what waits for a destination and is due, the oldest first.
 
-    On PostgreSQL workers claim side by side, each skipping what another holds;
+    On PostgreSQL workers look side by side, each skipping what another holds;
     SQLite has one writer at a time and leaves the lock out.
 
     Args:
-        connection: in the transaction that makes the claim.
+        connection: in the transaction that claims.
+        destination: whose.
         now: what is due by then.
-        limit: how many at most.
-        remembered: rows as they were written, by id; those that are claimed are not read again.
+        most: how many at most.
+        past: how many of them to pass by.
+        remembered: rows as they were written, by id; those are not read again.
     """
-    claimed = dict(_CLAIM.read(connection, (to_micros(now), to_micros(now), limit)))
-    found = [remembered[id_] for id_ in claimed if id_ in remembered]
-    if len(found) < len(claimed):
-        wanted = [id_ for id_ in claimed if id_ not in remembered]
-        rows = connection.execute(select(deliveries).where(deliveries.c.id.in_(wanted)))
-        found.extend(to_delivery(row) for row in rows.mappings())
-    taken = [
+    ids = [DeliveryId(row[0]) for row in _DUE.read(connection, (destination, to_micros(now), most, past))]
+    found = {id_: remembered[id_] for id_ in ids if id_ in remembered}
+    if len(found) < len(ids):
+        rows = connection.execute(select(deliveries).where(deliveries.c.id.in_([i for i in ids if i not in found])))
+        found |= {row["id"]: to_delivery(row) for row in rows.mappings()}
+    return [found[id_] for id_ in ids]
+
+
+def claim(connection: Connection, chosen: Sequence[Delivery], now: datetime) -> list[Delivery]:
+    """Take waiting deliveries: they are SENDING, with one more attempt, once this is committed."""
+    if not chosen:
+        return []
+    ids = _json([each.id for each in chosen]).decode()
+    claimed = dict(_CLAIM.read(connection, (ids, to_micros(now))))
+    return [
         msgspec.structs.replace(each, status=target(Move.CLAIM), attempts=claimed[each.id], sent_at=now)
-        for each in found
+        for each in chosen
+        if each.id in claimed
     ]
-    return sorted(taken, key=lambda each: each.id)
 
 
-def next_due(connection: Connection) -> datetime | None:
-    """Tell when the next waiting delivery may be sent, None when none waits."""
-    at: datetime | None = connection.scalar(
-        select(func.min(deliveries.c.not_before, type_=deliveries.c.not_before.type)).where(
-            deliveries.c.status == Status.PENDING
+def put_off(connection: Connection, waiting: Iterable[tuple[Delivery, datetime]]) -> None:
+    """Let waiting deliveries wait until an instant."""
+    rows = [{"of": delivery.id, "until": until} for delivery, until in waiting]
+    if rows:
+        connection.execute(
+            update(deliveries)
+            .where(deliveries.c.id == bindparam("of"), deliveries.c.status == Status.PENDING)
+            .values(not_before=bindparam("until", type_=deliveries.c.not_before.type)),
+            rows,
         )
-    )
-    return at
 
 
 @cache
 def _moving(move: Move) -> Update:
-    """Build the one statement for `move`; `sid` stays as it is where there is nothing new."""
+    """Build the one statement for `move`; what is learnt but once stays as it is where there is nothing new."""
     return (
         update(deliveries)
         .where(deliveries.c.id == bindparam("of"), or_(*(deliveries.c.status == source for source in sources(move))))
@@ -185,6 +247,12 @@ def _moving(move: Move) -> Update:
             error_message=bindparam("new_message"),
             not_before=bindparam("new_time", type_=deliveries.c.not_before.type),
             settled_at=bindparam("at", type_=deliveries.c.settled_at.type),
+            ask_at=bindparam("ask", type_=deliveries.c.ask_at.type),
+            looks=func.coalesce(bindparam("so_far"), deliveries.c.looks),
+            twilio_status=func.coalesce(bindparam("word"), deliveries.c.twilio_status),
+            billed_segments=func.coalesce(bindparam("billed"), deliveries.c.billed_segments),
+            price=func.coalesce(bindparam("new_price"), deliveries.c.price),
+            price_unit=func.coalesce(bindparam("unit"), deliveries.c.price_unit),
         )
     )
 
@@ -197,7 +265,11 @@ def settle(connection: Connection, settlements: Sequence[Settlement]) -> int:
         How many moves were made; fewer than asked for means that someone else moved a delivery first.
     """
     by_move: dict[Move, list[dict[str, Any]]] = {}
-    accepted = [(each.delivery.id, each.sid, to_micros(each.at)) for each in settlements if each.move is Move.ACCEPT]
+    accepted = [
+        (each.delivery.id, each.sid, to_micros(each.at), _micros(each.ask_at), each.twilio_status, each.billed_segments)
+        for each in settlements
+        if each.move is Move.ACCEPT
+    ]
     made = _ACCEPT.run(connection, accepted) if accepted else 0
     for each in settlements:
         if each.move is Move.ACCEPT:
@@ -211,12 +283,21 @@ def settle(connection: Connection, settlements: Sequence[Settlement]) -> int:
                 "new_message": each.error_message,
                 "new_time": each.not_before,
                 "at": each.at,
+                "ask": each.ask_at,
+                "so_far": each.looks,
+                "word": each.twilio_status,
+                "billed": each.billed_segments,
+                "new_price": each.price,
+                "unit": each.price_unit,
             }
         )
     for move, rows in by_move.items():
         made += connection.execute(_moving(move), rows).rowcount
-    _give_back(connection, [each.delivery for each in settlements if each.move is Move.FAIL])
+    _give_back(connection, [each.delivery for each in settlements if each.move in _NOTHING_SENT])
     return made
+
+
+_NOTHING_SENT: Final = frozenset({Move.FAIL, Move.SUPPRESS, Move.EXPIRE})
 
 
 def _give_back(connection: Connection, failed: Iterable[Delivery]) -> None:
@@ -224,7 +305,11 @@ def _give_back(connection: Connection, failed: Iterable[Delivery]) -> None:
     holders = {each.id: each for each in failed if each.cooldown_key is not None}
     if not holders:
         return
-    gone = select(deliveries.c.id).where(deliveries.c.id.in_(list(holders)), deliveries.c.status == Status.FAILED)
+    gone = select(deliveries.c.id).where(
+        deliveries.c.id.in_(list(holders)),
+        deliveries.c.status.in_((Status.FAILED, Status.SUPPRESSED)),
+        deliveries.c.sid.is_(None),
+    )
     give_back(
         connection,
         [
@@ -235,11 +320,11 @@ def _give_back(connection: Connection, failed: Iterable[Delivery]) -> None:
     )
 
 
-def lose_sending(connection: Connection, now: datetime) -> int:
+def lose_sending(connection: Connection, now: datetime, ask_at: datetime) -> int:
     """
     Mark every delivery that a dead process left SENDING as unconfirmed: its request may have left.
 
-    For the start of the only process that sends, before it sends anything.
+    For the start of the only process that sends, before it sends anything; `ask_at` is when Twilio is asked about them.
     """
     lost = connection.execute(
         update(deliveries)
@@ -249,14 +334,23 @@ def lose_sending(connection: Connection, now: datetime) -> int:
             reason=Reason.UNCONFIRMED,
             error_message="The service ended while the request was on its way.",
             settled_at=now,
+            ask_at=ask_at,
+            looks=0,
         )
     )
     return lost.rowcount
 
 
+_MENDABLE: Final = (
+    deliveries.c.status == Status.HELD,
+    # what is held because it may have been sent waits for a person, not for a destination to be mended
+    deliveries.c.reason.in_((Reason.CREDENTIALS, Reason.PAUSED)),
+)
+
+
 def holding(connection: Connection) -> list[DestinationId]:
     """Name the destinations that deliveries are held for."""
-    rows = connection.execute(select(deliveries.c.destination_id).where(deliveries.c.status == Status.HELD).distinct())
+    rows = connection.execute(select(deliveries.c.destination_id).where(*_MENDABLE).distinct())
     return [DestinationId(row.destination_id) for row in rows]
 
 
@@ -264,7 +358,7 @@ def release(connection: Connection, destination: DestinationId, now: datetime) -
     """Let go what is held for a destination, after what held it was mended; give how many."""
     freed = connection.execute(
         update(deliveries)
-        .where(deliveries.c.destination_id == destination, deliveries.c.status.in_(sources(Move.RELEASE)))
+        .where(deliveries.c.destination_id == destination, *_MENDABLE)
         .values(status=target(Move.RELEASE), reason=None, not_before=now, settled_at=None)
     )
     return freed.rowcount
@@ -276,11 +370,14 @@ def redrive(connection: Connection, ids: Sequence[DeliveryId], now: datetime, ex
 
     What may have been sent (unconfirmed, accepted …) is left alone: the condition of the update does not name it.
     """
+    _forgo(connection, ids, now)
     again = connection.execute(
         update(deliveries)
         .where(
             deliveries.c.id.in_(ids),
             deliveries.c.status.in_((*sources(Move.REDRIVE), *sources(Move.RELEASE))),
+            # what is held since it may have been sent, and what Twilio has, is not for this
+            func.coalesce(deliveries.c.reason, "") != Reason.UNCONFIRMED,
             deliveries.c.body.is_not(None),
         )
         .values(
@@ -288,6 +385,9 @@ def redrive(connection: Connection, ids: Sequence[DeliveryId], now: datetime, ex
             reason=None,
             error_code=None,
             error_message=None,
+            sid=None,
+            twilio_status=None,
+            ask_at=None,
             not_before=now,
             expires_at=case(
                 (deliveries.c.expires_at > expires_at, deliveries.c.expires_at),
@@ -297,6 +397,21 @@ def redrive(connection: Connection, ids: Sequence[DeliveryId], now: datetime, ex
         )
     )
     return again.rowcount
+
+
+def _forgo(connection: Connection, ids: Sequence[DeliveryId], now: datetime) -> None:
+    """Note of the messages that these failed deliveries had that what is said of them moves nothing more."""
+    had = select(
+        deliveries.c.id,
+        deliveries.c.sid,
+        literal(FORGONE),
+        literal(0),
+        literal(now, receipts.c.at.type),
+        literal("person"),
+        deliveries.c.attempts,
+    ).where(deliveries.c.id.in_(ids), deliveries.c.sid.is_not(None), deliveries.c.status.in_(sources(Move.REDRIVE)))
+    names = ["delivery_id", "sid", "status", "error_code", "at", "source", "attempt"]
+    connection.execute(insert(receipts).from_select(names, had))
 
 
 def get(connection: Connection, delivery: DeliveryId) -> Delivery | None:

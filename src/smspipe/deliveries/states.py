@@ -3,8 +3,14 @@ The states of a delivery: the only table of moves.
 
 A delivery is born PENDING (there is a text to send), SENDING (it is sent at once), HELD or SUPPRESSED. What keeps a
 text from being sent twice is that SENDING is written down, with its attempt, before the request leaves, and that from
-there only knowledge leads on: an answer (ACCEPT, FAIL, RETRY, HOLD), or the knowledge that there will be none (LOSE).
-UNCONFIRMED is left by evidence alone.
+there only knowledge leads on: an answer (ACCEPT, FAIL, RETRY, HOLD), a receipt that overtook it (CONFIRM, UNDELIVER,
+REJECT), the knowledge that there will be none (LOSE), or that the request never left (SUPPRESS).
+UNCONFIRMED is left by evidence alone: a receipt or Twilio's list shows the text (ACCEPT and what follows it), or the
+list proves that there is none (RETRY, HOLD, EXPIRE).
+
+Receipts may come in any order, and before the answer to the request itself. So ACCEPT, CONFIRM, UNDELIVER and REJECT,
+which say that Twilio has the text, are made from every state that did not know it yet: a text about to be sent a second
+time is stopped by the news that the first one went.
 """
 
 from collections.abc import Mapping
@@ -31,35 +37,78 @@ class Move(StrEnum):
     """The request left, and the answer was lost."""
     FAIL = "fail"
     """It is known that nothing was sent, and nothing will be."""
+    SUPPRESS = "suppress"
+    """It is decided, before the request, that there shall be no text after all."""
+    DISPROVE = "disprove"
+    """Twilio's list shows that the text in doubt was never taken: it may be sent."""
+    DOUBT = "doubt"
+    """The text in doubt stays so, or shall not be sent again by itself: a person decides."""
+    EXPIRE = "expire"
+    """The text in doubt was never taken, and it is too late for another try."""
     CONFIRM = "confirm"
     """The carrier says that it arrived."""
     UNDELIVER = "undeliver"
-    """Twilio took it, and it did not arrive."""
+    """Twilio took it, and the carrier says that it did not arrive."""
+    REJECT = "reject"
+    """Twilio took it, and gave it up before it left."""
     REDRIVE = "redrive"
     """A person asks for another try of what was certainly not sent."""
+    FORCE = "force"
+    """A person asks for another try of what may have been sent, and says why."""
 
+
+_TAKEN: Final[Mapping[Move, Status]] = {
+    Move.ACCEPT: Status.ACCEPTED,
+    Move.CONFIRM: Status.DELIVERED,
+    Move.UNDELIVER: Status.UNDELIVERED,
+    Move.REJECT: Status.FAILED,
+}
+"""Evidence that Twilio has the text."""
 
 MOVES: Final[Mapping[Status, Mapping[Move, Status]]] = {
     Status.PENDING: {
+        **_TAKEN,
         Move.CLAIM: Status.SENDING,
         Move.HOLD: Status.HELD,
         Move.FAIL: Status.FAILED,
+        Move.SUPPRESS: Status.SUPPRESSED,
     },
     Status.SENDING: {
-        Move.ACCEPT: Status.ACCEPTED,
+        **_TAKEN,
         Move.RETRY: Status.PENDING,
         Move.HOLD: Status.HELD,
         Move.LOSE: Status.UNCONFIRMED,
         Move.FAIL: Status.FAILED,
+        Move.SUPPRESS: Status.SUPPRESSED,
     },
-    Status.HELD: {Move.RELEASE: Status.PENDING, Move.FAIL: Status.FAILED},
-    Status.UNCONFIRMED: {Move.ACCEPT: Status.ACCEPTED, Move.RETRY: Status.PENDING, Move.FAIL: Status.FAILED},
+    Status.UNCONFIRMED: {
+        **_TAKEN,
+        Move.DISPROVE: Status.PENDING,
+        Move.DOUBT: Status.HELD,
+        Move.EXPIRE: Status.FAILED,
+        Move.FORCE: Status.PENDING,
+    },
+    Status.HELD: {
+        **_TAKEN,
+        Move.RELEASE: Status.PENDING,
+        Move.FAIL: Status.FAILED,
+        Move.SUPPRESS: Status.SUPPRESSED,
+        Move.FORCE: Status.PENDING,
+    },
     Status.ACCEPTED: {
         Move.CONFIRM: Status.DELIVERED,
         Move.UNDELIVER: Status.UNDELIVERED,
-        Move.FAIL: Status.FAILED,
+        Move.REJECT: Status.FAILED,
+        Move.FORCE: Status.PENDING,
     },
-    Status.FAILED: {Move.REDRIVE: Status.PENDING},
+    # A carrier that takes its word back: that it arrived is the stronger evidence.
+    Status.UNDELIVERED: {Move.CONFIRM: Status.DELIVERED, Move.FORCE: Status.PENDING},
+    Status.FAILED: {
+        Move.REDRIVE: Status.PENDING,
+        Move.CONFIRM: Status.DELIVERED,
+        Move.UNDELIVER: Status.UNDELIVERED,
+        Move.FORCE: Status.PENDING,
+    },
 }
 """A status without an entry is final."""
 

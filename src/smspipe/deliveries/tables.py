@@ -32,16 +32,50 @@ deliveries = Table(
     Column("settled_at", Instant),
     Column("steps", Json),
     Column("cooldown_key", Text),
+    Column("ask_at", Instant),
+    Column("looks", Integer, nullable=False, server_default="0"),
+    Column("twilio_status", Text),
+    Column("billed_segments", Integer),
+    Column("price", Text),
+    Column("price_unit", Text),
     # What makes a repeated event, a repeated group after a crash and a replay harmless.
     UniqueConstraint("event_uuid", "destination_id", "route"),
 )
 
-Index("deliveries_due", deliveries.c.not_before, deliveries.c.id, sqlite_where=deliveries.c.status == "pending",
-      postgresql_where=deliveries.c.status == "pending")  # fmt: skip
-Index("deliveries_open", deliveries.c.status, sqlite_where=deliveries.c.status.in_(("sending", "unconfirmed", "held")),
-      postgresql_where=deliveries.c.status.in_(("sending", "unconfirmed", "held")))  # fmt: skip
+Index("deliveries_due", deliveries.c.destination_id, deliveries.c.not_before, deliveries.c.id,
+      sqlite_where=deliveries.c.status == "pending", postgresql_where=deliveries.c.status == "pending")  # fmt: skip
+Index("deliveries_open", deliveries.c.status, sqlite_where=deliveries.c.status.in_(("unconfirmed", "held")),
+      postgresql_where=deliveries.c.status.in_(("unconfirmed", "held")))  # fmt: skip
+Index("deliveries_in_doubt", deliveries.c.to, sqlite_where=deliveries.c.status.in_(("sending", "unconfirmed")),
+      postgresql_where=deliveries.c.status.in_(("sending", "unconfirmed")))  # fmt: skip
+Index("deliveries_ask", deliveries.c.ask_at, sqlite_where=deliveries.c.ask_at.is_not(None),
+      postgresql_where=deliveries.c.ask_at.is_not(None))  # fmt: skip
 Index(None, deliveries.c.to, deliveries.c.id)
 Index(None, deliveries.c.destination_id, deliveries.c.id)
+
+receipts = Table(
+    "receipts",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("delivery_id", Text, nullable=False),
+    Column("sid", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("error_code", Integer, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    UniqueConstraint("delivery_id", "sid", "status", "error_code"),
+)
+"""What Twilio said of a text, as it came and each thing once, by callback or when asked. `error_code` is 0 for none."""
+
+paces = Table(
+    "paces",
+    metadata,
+    Column("sender", Text, primary_key=True),
+    Column("ready_at", Instant, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""For each sender with a pace, the instant at which all that it was given so far will have left."""
 
 cooldowns = Table(
     "cooldowns",

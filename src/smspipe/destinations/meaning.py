@@ -91,6 +91,8 @@ def read(
         truncate=options.truncate,
         max_age=options.max_age,
         default_country=options.default_country,
+        pace=options.pace,
+        unconfirmed=options.unconfirmed,
         paused=paused,
     )
 

@@ -8,10 +8,14 @@ from typing import Any, Final
 
 import msgspec
 
+from smspipe.model.destination import WhenAbsent
 from smspipe.model.errors import Invalid
 from smspipe.model.filter import Mode
 
 LONGEST_AGE_SECONDS: Final = 31_536_000
+SLOWEST: Final = 0.01
+FASTEST: Final = 1000.0
+"""Segments a second."""
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,6 +31,11 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """How missing values compare in filters."""
     escape_html: bool = False
     """Write `&`, `<`, `>` and quotes in what Liquid prints as a web page does, and as PostHog does in texts, too."""
+
+    pace: float | None = None
+    """Segments a second that its sender may be given; None for Twilio's own default of such a sender."""
+    unconfirmed: WhenAbsent = WhenAbsent.SEND_AGAIN
+    """What becomes of a text whose answer was lost, once it is proved that Twilio never took it."""
 
 
 READ_ONLY: Final = ("version", "paused", "paused_at", "notes", "warnings")
@@ -92,6 +101,20 @@ def _read_country(value: Any) -> str:
     return value
 
 
+def _read_pace(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not SLOWEST <= value <= FASTEST:
+        raise Invalid(
+            f"pace must be a number of segments a second between {SLOWEST:g} and {FASTEST:g}.", field="smspipe__pace"
+        )
+    return float(value)
+
+
+def _read_unconfirmed(value: Any) -> WhenAbsent:
+    if value not in list(WhenAbsent):
+        raise Invalid('unconfirmed must be "send_again" or "hold".', field="smspipe__unconfirmed")
+    return WhenAbsent(value)
+
+
 def _read_mode(value: Any) -> Mode:
     if value not in list(Mode):
         raise Invalid('filter_mode must be "posthog" or "sane".', field="smspipe__filter_mode")
@@ -103,6 +126,8 @@ _READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "max_age": _read_max_age,
     "default_country": _read_country,
     "filter_mode": _read_mode,
+    "pace": _read_pace,
+    "unconfirmed": _read_unconfirmed,
     "escape_html": _read_flag("escape_html"),
 }
 KEYS: Final = tuple(_READERS)

@@ -15,14 +15,15 @@ from sqlalchemy import ColumnElement, Connection, Row, func, insert, or_, select
 from smspipe.destinations.changes import Change, compare, compare_secrets
 from smspipe.destinations.checking import Check, Reader, check_draft, compile_draft, no_check
 from smspipe.destinations.document import Draft, change_document, create_document
+from smspipe.destinations.integrations import find_account
 from smspipe.destinations.project import load_shared
 from smspipe.destinations.revision import bump
 from smspipe.destinations.secrets import Keyring
 from smspipe.destinations.tables import destination_versions, destinations, integrations
-from smspipe.model.destination import Destination, Templating, Text
+from smspipe.model.destination import Account, Destination, Templating, Text
 from smspipe.model.errors import Invalid, Permanent
 from smspipe.model.filter import Filter
-from smspipe.model.ids import DestinationId, uuid7
+from smspipe.model.ids import DestinationId, IntegrationId, uuid7
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -263,6 +264,34 @@ def pause(connection: Connection, id: DestinationId, why: str, now: datetime) ->
         return False
     bump(connection)
     return True
+
+
+def load_paused(connection: Connection, keyring: Keyring) -> list[Destination]:
+    """Load the destinations that are switched on, and that the engine stopped for what their account answered."""
+    table = destinations
+    rows = connection.execute(
+        select(table).where(table.c.paused.is_not(None), table.c.enabled.is_(True), table.c.deleted.is_(False))
+    )
+    reader = _reader(connection, keyring)
+    return [_to_destination(reader, row, row.document, row.version) for row in rows.all()]
+
+
+def load_accounts(connection: Connection, keyring: Keyring) -> list[Account]:
+    """Give every Twilio account that a destination has or that is stored, with its secret; deleted ones not."""
+    own = [each.account for each in load_all(connection, keyring)]
+    ids = connection.execute(select(integrations.c.id)).scalars().all()
+    shared = [find_account(connection, keyring, IntegrationId(id_)) for id_ in ids]
+    return [each for each in (*own, *shared) if each is not None]
+
+
+def resume(connection: Connection, ids: Sequence[DestinationId]) -> int:
+    """Let paused destinations run again; tell how many were paused."""
+    table = destinations
+    freed = update(table).where(table.c.id.in_(ids), table.c.paused.is_not(None)).values(paused=None, paused_at=None)
+    n = connection.execute(freed).rowcount
+    if n:
+        bump(connection)
+    return n
 
 
 def reencrypt(connection: Connection, keyring: Keyring) -> int:

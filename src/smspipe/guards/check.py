@@ -10,6 +10,7 @@ from smspipe.model.destination import Cooldown, Destination
 from smspipe.model.event import Event
 from smspipe.model.outcome import Reason, Refusal, Step
 
+_OK_OPTED_OUT = Step(name="opted_out", ok=True)
 _OK_DUPLICATE = Step(name="duplicate", ok=True)
 _OK_AGE = Step(name="age", ok=True)
 
@@ -17,6 +18,8 @@ _OK_AGE = Step(name="age", ok=True)
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """What the guards must know and an event cannot tell."""
 
+    opted_out: bool
+    """The recipient wants no texts from this sender."""
     duplicate: bool
     """The ledger already holds this event for this destination and recipient."""
     window: Window | None
@@ -25,6 +28,10 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 
 def check_guards(facts: Facts, event: Event, destination: Destination, now: datetime) -> Iterator[Step | Refusal]:
     """Give each guard's step, in order; a refusal is the last."""
+    if facts.opted_out:
+        yield Refusal(reason=Reason.OPTED_OUT, saw="The recipient has opted out of texts from this sender.")
+        return
+    yield _OK_OPTED_OUT
     if facts.duplicate:
         yield Refusal(reason=Reason.DUPLICATE, saw="The same event was decided on here before.")
         return

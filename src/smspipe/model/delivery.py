@@ -63,3 +63,15 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     steps: tuple[Step, ...] = ()
     cooldown_key: str | None = None
     """The cooldown window that it holds a place in (a hash), to be given back if nothing was sent."""
+    ask_at: datetime | None = None
+    """When Twilio is to be asked about it, None when there is nothing (more) to learn."""
+    looks: int = 0
+    """How often Twilio was asked."""
+    twilio_status: str | None = None
+    """The furthest of Twilio's own words for it (`queued`, `sent`, `delivered` …), as it came."""
+    billed_segments: int | None = None
+    """Segments as Twilio counted them."""
+    price: str | None = None
+    """What Twilio charged, a decimal number without sign; None until Twilio says."""
+    price_unit: str | None = None
+    """The currency of `price`, such as USD."""

@@ -91,6 +91,14 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     action: str | None = None
 
 
+class WhenAbsent(StrEnum):
+    """What becomes of a text whose answer was lost, once it is proved that Twilio never took it."""
+
+    SEND_AGAIN = "send_again"
+    HOLD = "hold"
+    """A person decides."""
+
+
 class Destination(msgspec.Struct, frozen=True, kw_only=True):
     """One version of a destination, checked for shape; see `destinations.document` for how it is read."""
 
@@ -115,5 +123,8 @@ class Destination(msgspec.Struct, frozen=True, kw_only=True):
     """An event older than this, or a text still waiting then, is not sent."""
     default_country: str | None = None
     """ISO country that national numbers are read in."""
+    pace: float | None = None
+    """Segments a second that its sender may be given; None for Twilio's own default of such a sender."""
+    unconfirmed: WhenAbsent = WhenAbsent.SEND_AGAIN
     paused: str | None = None
     """Why the engine stopped sending for it (a sentence), None while it runs."""

@@ -38,6 +38,9 @@ from smspipe.rendering import (
 class Known(Protocol):
     """What a decision asks of the ledger."""
 
+    def opted_out(self, to: str, sender: str) -> bool:
+        """Does the recipient want no texts from this sender?"""
+
     def known(self, event: EventUuid, destination: DestinationId, route: int) -> bool:
         """Was this event already decided on for this destination and route?"""
 
@@ -119,7 +122,11 @@ class _Walk:
                 return self._fail("cooldown", Reason.TEMPLATE_ERROR, str(error))
             if self.key:
                 window = known.window(destination.id, self.key, destination.cooldown.ttl)
-        facts = Facts(duplicate=known.known(self.event.uuid, destination.id, self.route.index), window=window)
+        facts = Facts(
+            opted_out=known.opted_out(text.to, text.sender),
+            duplicate=known.known(self.event.uuid, destination.id, self.route.index),
+            window=window,
+        )
         for answer in check_guards(facts, self.event, destination, self.now):
             if isinstance(answer, Refusal):
                 return self._refuse(answer)

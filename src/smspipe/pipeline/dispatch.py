@@ -16,18 +16,22 @@ import msgspec
 import structlog
 from sqlalchemy import Connection
 
-from smspipe import destinations
+from smspipe import destinations, optouts
 from smspipe.db import Writer
 from smspipe.deliveries import ledger
 from smspipe.deliveries.ledger import Settlement
-from smspipe.deliveries.retry import next_try
+from smspipe.deliveries.retry import next_look, next_try
 from smspipe.deliveries.states import Move, target
 from smspipe.model.delivery import Delivery, Status
+from smspipe.model.destination import Account
 from smspipe.model.errors import Temporary
 from smspipe.model.ids import DeliveryId, DestinationId
 from smspipe.model.message import Encoding, Message
 from smspipe.model.outcome import Reason
 from smspipe.model.phone import E164
+from smspipe.optouts import Hasher
+from smspipe.pipeline.claim import Claim, claim
+from smspipe.pipeline.lanes import Lanes
 from smspipe.pipeline.prepare import Plan, Prepared, obstacle
 from smspipe.sending import Accepted, AccountFault, Answer, Client, Later, OptedOut, Refused, Unconfirmed, build_request
 from smspipe.telemetry import count, gauge, reached
@@ -38,6 +42,9 @@ _MOST_REMEMBERED = 2_000
 _UNKNOWN = 1_000_000
 """Counts as waiting until a claim has found the end."""
 _DRAIN_SECONDS = 10.0
+_TOO_MANY = 429
+_STOPPED_SECONDS = 120.0
+"""How long a number's STOP is remembered for texts that were claimed before it: longer than any request waits."""
 _WAIT_AFTER_FAULT = 1.0
 """Seconds until a settlement that the database refused is tried again."""
 
@@ -46,12 +53,11 @@ class _Job(msgspec.Struct, kw_only=True):
     """One trip to the ledger: what it settled and what it claimed."""
 
     settled: list[Settlement] = []
-    claimed: list[Delivery] = []
+    claimed: Claim = msgspec.field(default_factory=Claim)
     asked: int = 0
     """Slots reserved for claiming."""
     backlog: int = 0
     """How much was known to wait when it was submitted."""
-    next_due: datetime | None = None
     lost: int = 0
     """Settlements that found their delivery moved by someone else."""
 
@@ -68,6 +74,9 @@ class Dispatch:
         plan: Callable[[], Plan],
         paused: Callable[[DestinationId], None],
         settled: Callable[[DestinationId, Status, Reason | None], None],
+        asks: Callable[[datetime], None],
+        callback: Callable[[Delivery], str] | None,
+        hasher: Hasher,
         slots: int = 64,
     ) -> None:
         """
@@ -80,6 +89,9 @@ class Dispatch:
             plan: the destinations as they are now.
             paused: told when a destination was paused because of its account.
             settled: told of every delivery that an answer moved, retries aside.
+            asks: told when Twilio is to be asked about a text.
+            callback: gives the address that Twilio reports a delivery's fate to; None to ask for no reports.
+            hasher: of the register of opt-outs.
             slots: how many deliveries may be SENDING at once.
         """
         self._client = client
@@ -88,6 +100,14 @@ class Dispatch:
         self._plan = plan
         self._paused = paused
         self._settled = settled
+        self._asks = asks
+        self._callback = callback
+        self._hasher = hasher
+        self._lanes = Lanes(client.concurrency)
+        self._blocked: dict[DestinationId, datetime] = {}
+        """Destinations whose sender's pace leaves no room until an instant."""
+        self._stopped: set[tuple[str, str]] = set()
+        """Who said STOP to which sender while texts to them may have been claimed already."""
         self._free = slots
         self._answers: deque[Settlement] = deque()
         self._remembered: dict[DeliveryId, Delivery] = {}
@@ -111,6 +131,20 @@ class Dispatch:
         """Say that so many deliveries in the ledger are due now; None when nobody knows how many."""
         self._backlog += _UNKNOWN if waiting is None else waiting
         self._submit()
+
+    def stop_texts(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """Let no request leave for (number, sender) pairs that was claimed before their opt-out was recorded."""
+        pairs = set(pairs)
+        self._stopped |= pairs
+        asyncio.get_running_loop().call_later(_STOPPED_SECONDS, self._stopped.difference_update, pairs)
+
+    def allow_texts(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """Take back what `stop_texts` said."""
+        self._stopped.difference_update(pairs)
+
+    def unblock(self) -> None:
+        """Forget what was known of paces, which may have been set anew."""
+        self._blocked = {}
 
     def reserve(self, most: int) -> int:
         """Set aside up to `most` slots for deliveries about to be born SENDING, after those that wait already."""
@@ -161,20 +195,33 @@ class Dispatch:
             assert settlement is not None  # noqa: S101 (_check holds back what has no account)
             self._settle(settlement)
             return
-        reached("dispatch.before_request")
-        count("smspipe_attempts_total")
         self._under_way += 1
         self._idle.clear()
-        request = build_request(_message(delivery), account, attempt=delivery.attempts)
-        self._client.post(request, lambda answer: self._answered(delivery, answer))
+        self._lanes.enter(account.sid, lambda: self._request(delivery, account))
+
+    def _request(self, delivery: Delivery, account: Account) -> None:
+        if (delivery.to, delivery.sender) in self._stopped:
+            # It was recorded after the claim had looked, and before the request left.
+            self._ended(account, too_many=False)
+            self._settle(_opted_out(delivery, self._clock()))
+            return
+        reached("dispatch.before_request")
+        count("smspipe_attempts_total")
+        callback = None if self._callback is None else self._callback(delivery)
+        request = build_request(_message(delivery), account, status_callback=callback, attempt=delivery.attempts)
+        self._client.post(request, lambda answer: self._answered(delivery, account, answer))
         reached("dispatch.during_request")
 
-    def _answered(self, delivery: Delivery, answer: Answer) -> None:
+    def _answered(self, delivery: Delivery, account: Account, answer: Answer) -> None:
         reached("dispatch.after_answer")
+        self._ended(account, too_many=isinstance(answer, Later) and answer.http_status == _TOO_MANY)
+        self._settle(self._settlement(delivery, answer))
+
+    def _ended(self, account: Account, *, too_many: bool) -> None:
         self._under_way -= 1
         if not self._under_way:
             self._idle.set()
-        self._settle(self._settlement(delivery, answer))
+        self._lanes.leave(account.sid, too_many=too_many)
 
     def _settle(self, settlement: Settlement) -> None:
         """Give the slot back and have the ledger told."""
@@ -184,13 +231,23 @@ class Dispatch:
 
     def _settlement(self, delivery: Delivery, answer: Answer) -> Settlement:
         now = self._clock()
+        asks = None
         match answer:
             case Accepted():
-                return Settlement(delivery=delivery, move=Move.ACCEPT, at=now, sid=answer.sid)
+                return Settlement(
+                    delivery=delivery,
+                    move=Move.ACCEPT,
+                    at=now,
+                    sid=answer.sid,
+                    twilio_status=answer.status or None,
+                    billed_segments=answer.segments,
+                    ask_at=next_look(Status.ACCEPTED, 0, now, told=self._callback is not None),
+                )
             case Refused() | OptedOut():
                 move = Move.FAIL
             case Unconfirmed():
                 move = Move.LOSE
+                asks = next_look(Status.UNCONFIRMED, 0, now, told=self._callback is not None)
             case AccountFault():
                 move = Move.HOLD
             case Later():
@@ -217,6 +274,8 @@ class Dispatch:
             error_code=answer.code,
             error_message=answer.error_message or answer.saw,
             pause=answer.saw if isinstance(answer, AccountFault) else None,
+            ask_at=asks,
+            looks=0 if asks is not None else None,
         )
 
     def _submit(self) -> None:
@@ -246,11 +305,32 @@ class Dispatch:
             for each in job.settled:
                 if each.pause is not None:
                     destinations.pause(connection, each.delivery.destination_id, each.pause, now)
+                if each.reason is Reason.OPTED_OUT and each.error_code is not None:
+                    self._learn(connection, each)
         if job.asked:
-            job.claimed = ledger.claim_due(connection, now, job.asked, self._remembered)
-            if len(job.claimed) < job.asked:
-                job.next_due = ledger.next_due(connection)
+            job.claimed = claim(
+                connection,
+                now,
+                job.asked,
+                hasher=self._hasher,
+                pace_of=self._plan().pace_of,
+                blocked=self._blocked,
+                remembered=self._remembered,
+            )
         reached("settle.before_commit")
+
+    def _learn(self, connection: Connection, each: Settlement) -> None:
+        """Write down the opt-out that Twilio knew of and the register did not."""
+        delivery = each.delivery
+        assert delivery.to is not None and each.error_code is not None  # noqa: S101, PT018 (it was sent, and refused)
+        optouts.learn(
+            connection,
+            self._hasher,
+            number=E164(delivery.to),
+            sender=delivery.sender or "",
+            code=each.error_code,
+            now=each.at,
+        )
 
     def _back(self, job: _Job, error: BaseException | None) -> None:
         """Act on a trip's end; on the event loop, after the commit."""
@@ -268,15 +348,19 @@ class Dispatch:
         for each in job.settled:
             self._tell(each)
         gauge("smspipe_sending", self._under_way)
-        self._free += job.asked - len(job.claimed)
+        claimed = job.claimed
+        for each in claimed.stopped:
+            self._tell(each)
+        self._blocked = {of: until for of, until in self._blocked.items() if until > self._clock()} | claimed.blocked
+        self._free += job.asked - len(claimed.sending)
         # Before any of them begins: one that is held at once asks for the next trip, which must see the right count.
-        if job.asked and len(job.claimed) < job.asked:
+        if job.asked and len(claimed.sending) < job.asked:
             # That was all there was; what has been added to the count since then came later.
             self._backlog -= job.backlog
-            self._wake_at(job.next_due)
+            self._wake_at(claimed.next_due)
         else:
-            self._backlog = max(self._backlog - len(job.claimed), 0)
-        for delivery in job.claimed:
+            self._backlog = max(self._backlog - len(claimed.sending), 0)
+        for delivery in claimed.sending:
             self._remembered.pop(delivery.id, None)
             self._begin(delivery)
         self._submit()
@@ -290,6 +374,8 @@ class Dispatch:
                 self._paused(delivery.destination_id)
         elif each.not_before is not None:
             self._wake_at(each.not_before)
+        if each.ask_at is not None:
+            self._asks(each.ask_at)
         log.info(
             "attempt",
             delivery=delivery.id,
@@ -339,6 +425,16 @@ def _check(delivery: Delivery, prepared: Prepared | None, now: datetime) -> Sett
             error_message="The text was not sent in time; it is no longer news.",
         )
     return None
+
+
+def _opted_out(delivery: Delivery, now: datetime) -> Settlement:
+    return Settlement(
+        delivery=delivery,
+        move=Move.SUPPRESS,
+        at=now,
+        reason=Reason.OPTED_OUT,
+        error_message="The recipient opted out of texts from this sender just before it was sent.",
+    )
 
 
 def _message(delivery: Delivery) -> Message:

@@ -15,13 +15,15 @@ from datetime import datetime, timedelta
 import msgspec
 from sqlalchemy import Connection
 
-from smspipe import eventlog, persons
+from smspipe import eventlog, optouts, persons
 from smspipe.deliveries import cooldowns, ledger
 from smspipe.model.cooldown import Window
 from smspipe.model.delivery import Delivery, Status
 from smspipe.model.event import Event
 from smspipe.model.ids import DeliveryId, DestinationId, EventUuid, uuid7
 from smspipe.model.outcome import Reason
+from smspipe.optouts import Hasher
+from smspipe.pipeline.claim import admit
 from smspipe.pipeline.decide import Decision, decide
 from smspipe.pipeline.prepare import Plan, Prepared, obstacle
 from smspipe.telemetry import reached
@@ -48,8 +50,11 @@ class Done(msgspec.Struct, kw_only=True):
 class Desk:
     """What one group's decisions look up and write: the `Known` of the real run, for one transaction."""
 
-    def __init__(self, connection: Connection, now: datetime) -> None:
+    def __init__(self, connection: Connection, hasher: Hasher, now: datetime) -> None:
         self._connection = connection
+        self._hasher = hasher
+        self._nobody: bool | None = None
+        """The register of opt-outs is empty; None before it was looked at."""
         self._seen: set[tuple[EventUuid, DestinationId, int]] = set()
         self._asked: set[EventUuid] = set()
         self.book = cooldowns.Book(connection, now)
@@ -62,6 +67,12 @@ class Desk:
     def known(self, event: EventUuid, destination: DestinationId, route: int) -> bool:
         """Was it decided on before, in the ledger or in this very group?"""
         return (event, destination, route) in self._seen
+
+    def opted_out(self, to: str, sender: str) -> bool:
+        """Does the recipient want no texts from this sender?"""
+        if self._nobody is None:
+            self._nobody = optouts.is_empty(self._connection)
+        return not self._nobody and bool(optouts.opted_out(self._connection, self._hasher, [(to, sender)]))
 
     def add(self, event: EventUuid, destination: DestinationId, route: int) -> None:
         """Remember that it is decided on now."""
@@ -79,6 +90,7 @@ def run(
     cache: persons.Cache,
     now: datetime,
     *,
+    hasher: Hasher,
     free: int,
 ) -> Done:
     """
@@ -90,6 +102,7 @@ def run(
         plan: the destinations that are switched on.
         cache: the profiles' cache; whoever rolls this transaction back clears it.
         now: the time of the whole group.
+        hasher: of the register of opt-outs.
         free: how many deliveries may be born SENDING.
     """
     reached("fanout.before")
@@ -98,7 +111,7 @@ def run(
     heard = [(event, who, listening) for event, who in zip(events, seen, strict=True)
              if (listening := plan.listening(event.event))]  # fmt: skip
     done = Done(position=entries[-1][0])
-    desk = Desk(connection, now)
+    desk = Desk(connection, hasher, now)
     if heard:
         desk.expect([event.uuid for event, _, _ in heard])
     matched: Counter[DestinationId] = Counter()
@@ -118,6 +131,7 @@ def run(
                     done.sending.append(delivery)
                 elif delivery.status is Status.PENDING:
                     done.waiting.append(delivery)
+    _let_wait(connection, done, opened, plan, now)
     reached("fanout.during")
     for id_ in plan.destinations:
         if missed := len(events) - matched[id_]:
@@ -128,6 +142,25 @@ def run(
     eventlog.move_cursor(connection, READER, done.position)
     reached("fanout.after")
     return done
+
+
+def _let_wait(connection: Connection, done: Done, opened: list[Delivery], plan: Plan, now: datetime) -> None:
+    """Turn those that were to be born SENDING and must wait into PENDING ones."""
+    if not done.sending:
+        return
+    waiting = admit(connection, done.sending, plan.pace_of, now)
+    if not waiting:
+        return
+    changed = {
+        each.id: msgspec.structs.replace(
+            each, status=Status.PENDING, attempts=0, sent_at=None, not_before=waiting[each.id]
+        )
+        for each in done.sending
+        if each.id in waiting
+    }
+    done.sending = [each for each in done.sending if each.id not in changed]
+    done.waiting += changed.values()
+    opened[:] = [changed.get(each.id, each) for each in opened]
 
 
 def _outcome(delivery: Delivery | None, decision: Decision) -> str:

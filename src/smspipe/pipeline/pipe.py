@@ -7,6 +7,7 @@ fan-out reads them from the log behind its cursor.
 """
 
 import asyncio
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -18,20 +19,25 @@ from sqlalchemy import Connection
 from smspipe import destinations, eventlog, persons
 from smspipe.capture import events_of
 from smspipe.db import Writer
-from smspipe.deliveries import cooldowns, ledger, metrics
+from smspipe.deliveries import cooldowns, ledger, metrics, paces
+from smspipe.deliveries.ledger import Settlement
+from smspipe.deliveries.states import target
 from smspipe.destinations import Keyring
-from smspipe.model.delivery import Status
+from smspipe.model.delivery import Delivery, Status
 from smspipe.model.destination import Destination
 from smspipe.model.errors import Fault, Temporary
 from smspipe.model.event import Event, Payload
 from smspipe.model.filter import Shared
 from smspipe.model.ids import DestinationId
 from smspipe.model.outcome import Reason
+from smspipe.optouts import Hasher
 from smspipe.pipeline import fanout
 from smspipe.pipeline.accept import Accept, Then
 from smspipe.pipeline.dispatch import Dispatch
 from smspipe.pipeline.fanout import Done, Entry, metric_of
 from smspipe.pipeline.prepare import Plan, Site, obstacle, prepare_all
+from smspipe.pipeline.settle import Heard
+from smspipe.pipeline.sweep import Sweep
 from smspipe.sending import Client
 from smspipe.telemetry import count, count_outcome, gauge
 
@@ -68,10 +74,27 @@ class Pipe:
         writer: Writer,
         client: Client,
         keyring: Keyring,
+        hasher: Hasher,
         site: Site,
         clock: Callable[[], datetime],
         limits: Limits,
+        callback: Callable[[Delivery], str] | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        """
+        Prepare; `start` begins.
+
+        Args:
+            writer: who commits.
+            client: who speaks to Twilio.
+            keyring: opens the destinations' secrets.
+            hasher: of the register of opt-outs.
+            site: what all destinations share.
+            clock: what time it is.
+            limits: how much may wait where.
+            callback: gives the address that Twilio reports a delivery's fate to; None to ask for no reports.
+            monotonic: seconds by a clock that nobody sets.
+        """
         self._writer = writer
         self._keyring = keyring
         self._clock = clock
@@ -96,6 +119,7 @@ class Pipe:
         self._flush: asyncio.TimerHandle | None = None
         self._ending = False
         self._site = site
+        self._hasher = hasher
         self.plan = Plan()
         self.accept = Accept(writer, self._committed, most_bytes=limits.accept_bytes)
         self.dispatch = Dispatch(
@@ -105,7 +129,22 @@ class Pipe:
             plan=lambda: self.plan,
             paused=lambda _: self.changed(),
             settled=self._settled,
+            asks=lambda at: self.sweep.expect(at),
+            callback=callback,
+            hasher=hasher,
             slots=limits.slots,
+        )
+        self.sweep = Sweep(
+            client=client,
+            writer=writer,
+            keyring=keyring,
+            clock=clock,
+            monotonic=monotonic,
+            told=callback is not None,
+            hasher=hasher,
+            heard=self.heard,
+            moved=self._moved,
+            mended=self.changed,
         )
 
     async def start(self) -> None:
@@ -115,12 +154,14 @@ class Pipe:
             log.warning("deliveries_unconfirmed", deliveries=lost, why="The last run ended while they were being sent.")
         await self._reload()
         self.dispatch.start()
+        self.sweep.start()
         self._fan_out()
         self._keep_house()
 
     async def stop(self) -> None:
         """Finish what was begun: answers are written down, counts too; what waits, waits in the ledger and the log."""
         self._ending = True
+        await self.sweep.stop()
         await self.dispatch.stop()
         await self._fan_idle.wait()
         await self.dispatch.stop()
@@ -169,23 +210,23 @@ class Pipe:
             self.changed()
 
     def _take_up(self, connection: Connection) -> tuple[int, int, int]:
-        lost = ledger.lose_sending(connection, self._clock())
+        now = self._clock()
+        lost = ledger.lose_sending(connection, now, now)
         return eventlog.position_of(connection, fanout.READER), eventlog.last_position(connection), lost
 
     async def _reload(self) -> None:
-        loaded, shared, freed = await asyncio.wrap_future(self._writer.run_job(self._load))
+        loaded, shared = await asyncio.wrap_future(self._writer.run_job(self._load))
         self.plan = prepare_all(loaded, self._site.sharing(shared), _tell_broken, self.plan)
-        if freed:
-            self.dispatch.wake()
+        self.dispatch.unblock()
+        self.dispatch.wake()
 
-    def _load(self, connection: Connection) -> tuple[list[Destination], Shared, int]:
+    def _load(self, connection: Connection) -> tuple[list[Destination], Shared]:
         """Read the destinations that are on, and what filters refer to; let go what was held for those that run."""
         loaded = [each for each in destinations.load_all(connection, self._keyring) if each.enabled]
-        freed = 0
         for destination in ledger.holding(connection):
             if any(each.id == destination and obstacle(each) is None for each in loaded):
-                freed += ledger.release(connection, destination, self._clock())
-        return loaded, destinations.load_shared(connection), freed
+                ledger.release(connection, destination, self._clock())
+        return loaded, destinations.load_shared(connection)
 
     def _committed(self, requests: Sequence[tuple[int, Sequence[Event], int]]) -> None:
         """Hand the requests of a commit to fan-out."""
@@ -236,7 +277,7 @@ class Pipe:
             ]
             if not entries:
                 return Done(position=after)
-        return fanout.run(connection, entries, plan, self._cache, self._clock(), free=free)
+        return fanout.run(connection, entries, plan, self._cache, self._clock(), hasher=self._hasher, free=free)
 
     def _fanned(self, done: Done | None, error: BaseException | None, reserved: int) -> None:
         self._fanning = False
@@ -251,6 +292,34 @@ class Pipe:
         for (destination, outcome, reason), n in done.outcomes.items():
             self._count(destination, outcome, reason, n)
         self._fan_out()
+
+    def heard(self, heard: Heard) -> None:
+        """Act on a receipt, after its commit."""
+        if heard.settlement is not None:
+            self._moved(heard.settlement)
+        if heard.paused is not None:
+            self.changed()
+
+    def _moved(self, settlement: Settlement) -> None:
+        """Act on a move that what Twilio told about a text led to, after its commit."""
+        delivery, status = settlement.delivery, target(settlement.move)
+        if status is Status.PENDING:
+            self.dispatch.wake(1)
+        else:
+            self._count(delivery.destination_id, status.value, settlement.reason or "", 1)
+        if settlement.ask_at is not None:
+            self.sweep.expect(settlement.ask_at)
+        log.info(
+            "receipt",
+            delivery=delivery.id,
+            destination=delivery.destination_id,
+            event_uuid=delivery.event_uuid,
+            status=status.value,
+            was=delivery.status.value,
+            reason=settlement.reason,
+            code=settlement.error_code,
+            sid=settlement.sid,
+        )
 
     def _settled(self, destination: DestinationId, status: Status, reason: Reason | None) -> None:
         self._count(destination, status.value, reason or "", 1)
@@ -297,7 +366,7 @@ class Pipe:
         return Done(position=position)
 
     def _keep_house(self) -> None:
-        """Forget, once an hour, the cooldown windows that have ended."""
+        """Forget, once an hour, the cooldown windows that have ended and the senders that are ready."""
         if self._ending:
             return
         now = self._clock()
@@ -306,7 +375,11 @@ class Pipe:
             if error is not None:
                 log.error("housekeeping_failed", error=str(error))
 
-        self._writer.submit(lambda connection: cooldowns.forget_ended(connection, now), then)
+        def job(connection: Connection) -> None:
+            cooldowns.forget_ended(connection, now)
+            paces.forget_ready(connection, now)
+
+        self._writer.submit(job, then)
         asyncio.get_running_loop().call_later(_HOUSEKEEPING_SECONDS, self._keep_house)
 
     def _flush_metrics(self) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from smspipe.guards.pace import default_pace
 from smspipe.matching import Matcher, compile_filter
 from smspipe.model.clock import EPOCH
 from smspipe.model.destination import Destination, Route, Text
@@ -31,6 +32,8 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     actions: Mapping[str, Action] = {}
     test_accounts: PropertyGroup | None = None
     default_country: str | None = None
+    paced: bool = False
+    """Senders without a pace of their own get that of Twilio's kind of sender; else they have none."""
 
     def sharing(self, shared: Shared) -> "Site":
         """Give the same site with what its filters refer to now."""
@@ -141,7 +144,8 @@ def obstacle(destination: Destination) -> str | None:
 class Plan:
     """All destinations that are switched on, by the names of the events that they listen to."""
 
-    def __init__(self, prepared: Iterable[Prepared] = ()) -> None:
+    def __init__(self, prepared: Iterable[Prepared] = (), *, paced: bool = False) -> None:
+        self._paced = paced
         self.destinations = {each.destination.id: each for each in prepared}
         self._any: list[Prepared] = []
         self._by_name: dict[str, list[Prepared]] = {}
@@ -155,6 +159,13 @@ class Plan:
     def listening(self, event: str) -> Sequence[Prepared]:
         """Give the destinations that an event of this name could match; to all others it plainly does not."""
         return self._by_name.get(event, self._any)
+
+    def pace_of(self, destination: DestinationId, sender: str) -> float | None:
+        """Give the segments a second that a destination's sender may be given; None for no limit."""
+        prepared = self.destinations.get(destination)
+        if prepared is not None and prepared.destination.pace is not None:
+            return prepared.destination.pace
+        return default_pace(sender) if self._paced else None
 
 
 def prepare_all(
@@ -182,7 +193,7 @@ def prepare_all(
             prepared.append(prepare(destination, site))
         except Invalid as fault:
             broken(destination, fault)
-    return Plan(prepared)
+    return Plan(prepared, paced=site.paced)
 
 
 __all__ = [

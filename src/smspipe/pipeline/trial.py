@@ -5,7 +5,7 @@ The decision is the real one, made by `decide`. Only what the ledger knows is le
 tried again and again, years later too: no cooldown, no duplicate, no age. Nothing is sent unless it is asked for.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -51,8 +51,19 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     mismatch: str | None = None
 
 
+OptedOut = Callable[[str, str], bool]
+"""Says whether a number wants no texts from a sender."""
+
+
 class _Untouched:
-    """A ledger that has seen nothing."""
+    """A ledger that has seen nothing; but who opted out has opted out of trials too."""
+
+    def __init__(self, opted_out: OptedOut) -> None:
+        self._opted_out = opted_out
+
+    def opted_out(self, to: str, sender: str) -> bool:
+        """Ask the register."""
+        return self._opted_out(to, sender)
 
     def known(self, event: EventUuid, destination: DestinationId, route: int) -> bool:  # noqa: ARG002 (a `Known`)
         """Say no: a trial may be repeated."""
@@ -124,7 +135,9 @@ def _groups(given: Mapping[str, Any]) -> tuple[Group, ...]:
     )
 
 
-async def run(prepared: Prepared, sample: Sample, now: datetime, *, client: Client | None) -> Trial:
+async def run(
+    prepared: Prepared, sample: Sample, now: datetime, *, opted_out: OptedOut, client: Client | None
+) -> Trial:
     """
     Try one event.
 
@@ -132,12 +145,13 @@ async def run(prepared: Prepared, sample: Sample, now: datetime, *, client: Clie
         prepared: the destination, compiled; it may be switched off, or never have been saved.
         sample: the event.
         now: the time of the decision.
+        opted_out: the register of opt-outs.
         client: who sends for real; None to send nothing.
     """
     prepared = msgspec.structs.replace(
         prepared, destination=msgspec.structs.replace(prepared.destination, max_age=_ANY_AGE)
     )
-    decisions = decide(sample.event, sample.person, sample.groups, prepared, _Untouched(), now)
+    decisions = decide(sample.event, sample.person, sample.groups, prepared, _Untouched(opted_out), now)
     if not decisions:
         return Trial(attempts=(), mismatch=_why_not(prepared, sample, now))
     return Trial(attempts=tuple([await _attempt(prepared, decision, client) for decision in decisions]))

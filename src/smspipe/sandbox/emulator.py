@@ -54,10 +54,11 @@ class Sandbox:
         prefix: str = "",
         own_numbers: frozenset[str] | None = None,
         step_seconds: float = 0.05,
+        inbound_url: str | None = None,
     ) -> None:
         if not (account_sid.startswith("AC") and len(account_sid) == 34):
             raise ValueError("an account SID is AC and 32 hexadecimal digits")
-        settings = Settings(own_numbers=own_numbers, step_seconds=step_seconds)
+        settings = Settings(own_numbers=own_numbers, step_seconds=step_seconds, inbound_url=inbound_url)
         self._prefix = prefix.rstrip("/")
         self._account = Account(sid=account_sid, auth_token=auth_token, seed=seed, clock=clock, settings=settings)
         faults = FaultPlan(seed)

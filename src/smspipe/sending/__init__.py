@@ -1,6 +1,6 @@
 """One message becomes one POST to Twilio, and its answer one of six things. No other room speaks to Twilio."""
 
-from smspipe.sending.client import Client
+from smspipe.sending.client import Client, is_twilio
 from smspipe.sending.codes import (
     CODES,
     RANGES,
@@ -12,6 +12,7 @@ from smspipe.sending.codes import (
     explain_delivery_error,
     range_of,
 )
+from smspipe.sending.lookup import Missing, Page, Shown
 from smspipe.sending.request import Request, build_check, build_numbers, build_request, encode_form
 from smspipe.sending.response import (
     Accepted,
@@ -40,12 +41,15 @@ __all__ = [
     "Explanation",
     "Kind",
     "Later",
+    "Missing",
     "Number",
     "Numbers",
     "OptedOut",
+    "Page",
     "Range",
     "Refused",
     "Request",
+    "Shown",
     "Unconfirmed",
     "Verified",
     "build_check",
@@ -54,6 +58,7 @@ __all__ = [
     "describe",
     "encode_form",
     "explain_delivery_error",
+    "is_twilio",
     "range_of",
     "sort_answer",
     "sort_check",

@@ -15,7 +15,7 @@ import re
 import socket
 import ssl
 from collections import deque
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from types import TracebackType
 from typing import Final, Self
@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 from smspipe.model.destination import Account
 from smspipe.model.errors import Invalid
 from smspipe.sending.connection import Connection, Lost, Raw
+from smspipe.sending.lookup import Missing, Page, Shown, build_fetch, build_list, build_next, sort_fetch, sort_list
 from smspipe.sending.request import Request, build_check, build_numbers
 from smspipe.sending.response import (
     AccountFault,
@@ -161,18 +162,38 @@ class Client:
         raw = await self._make(build_check(account))
         if isinstance(raw, tuple):
             return sort_check(*raw)
-        if isinstance(raw, Unconfirmed):  # nothing to confirm: asking again is harmless
-            return Later(saw=f"{self._host_header} did not answer. Try again later.")
-        return raw
+        return _ask_again(raw)
 
     async def numbers(self, account: Account) -> Numbers | AccountFault | Later:
         """Ask for the account's phone numbers; changes nothing."""
         raw = await self._make(build_numbers(account))
         if isinstance(raw, tuple):
             return sort_numbers(*raw)
-        if isinstance(raw, Unconfirmed):
-            return Later(saw=f"{self._host_header} did not answer. Try again later.")
-        return raw
+        return _ask_again(raw)
+
+    async def fetch(self, account: Account, sid: str) -> Shown | Missing | AccountFault | Later:
+        """Ask what became of one text."""
+        raw = await self._make(build_fetch(account, sid))
+        return sort_fetch(*raw) if isinstance(raw, tuple) else _ask_again(raw)
+
+    async def list_to(self, account: Account, to: str) -> AsyncIterator[Page | AccountFault | Later]:
+        """
+        Give Twilio's list of the texts to a number page by page, the newest first, each asked for when it is wanted.
+
+        What is no `Page` is the last: the list is then incomplete, and nothing can be concluded from what it lacks.
+        """
+        request: Request | None = build_list(account, to)
+        while request is not None:
+            raw = await self._make(request)
+            page = sort_list(*raw) if isinstance(raw, tuple) else _ask_again(raw)
+            if not isinstance(page, Page) or page.next is None:
+                yield page
+                return
+            request = build_next(account, page.next)
+            if request is None:
+                yield Later(saw="Twilio named a next page that is none of this account's messages.")
+                return
+            yield page
 
     async def close(self) -> None:
         """
@@ -302,6 +323,17 @@ class Client:
             elif not connection.waits and seconds >= self._idle_timeout:
                 connection.lose("it was idle for too long")
         self._sweeper = loop.call_later(self._tick, self._sweep, loop) if self._connections else None
+
+
+def _ask_again(answer: Later | Unconfirmed) -> Later:
+    """Asking changes nothing, so an answer that was lost leaves nothing to confirm."""
+    return answer if isinstance(answer, Later) else Later(saw="Twilio did not answer in time.")
+
+
+def is_twilio(url: str) -> bool:
+    """Say whether an address is Twilio's own, in any region, and not a double's."""
+    host = urlsplit(url).hostname or ""
+    return host == "twilio.com" or host.endswith(".twilio.com")
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

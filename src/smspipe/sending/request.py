@@ -96,9 +96,9 @@ def build_check(account: Account) -> Request:
     Source:
         https://www.twilio.com/docs/iam/api-keys
     """
-    messages, headers = _address(account)
+    messages, headers = account_address(account)
     path = messages.replace("/Messages.json", ".json") if account.username == account.sid else messages + "?PageSize=1"
-    return Request(method="GET", path=path, headers=headers.replace(_FORM, b""))
+    return Request(method="GET", path=path, headers=headers)
 
 
 def build_numbers(account: Account) -> Request:
@@ -108,9 +108,15 @@ def build_numbers(account: Account) -> Request:
     Source:
         https://www.twilio.com/docs/phone-numbers/api/incomingphonenumber-resource
     """
-    messages, headers = _address(account)
+    messages, headers = account_address(account)
     path = messages.replace("/Messages.json", "/IncomingPhoneNumbers.json")
-    return Request(method="GET", path=path, headers=headers.replace(_FORM, b""))
+    return Request(method="GET", path=path, headers=headers)
+
+
+def account_address(account: Account) -> tuple[str, bytes]:
+    """Give the path of an account's messages, and the header lines of a GET for it."""
+    path, headers = _address(account)
+    return path, headers.replace(_FORM, b"")
 
 
 @lru_cache(maxsize=256)

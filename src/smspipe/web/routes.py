@@ -24,6 +24,7 @@ from smspipe.web import (
     invocations,
     optouts,
     project,
+    receipts,
     templates,
 )
 from smspipe.web.auth import guard_with
@@ -73,7 +74,7 @@ def api(services: Services) -> Litestar:
     numbers_cache = integrations.NumbersCache()
     routes = Router(_NAME + "{project_id:str}", route_handlers=_PROJECT, guards=[guard])
     return _Api(
-        [routes, *templates.PUBLIC, *health.HANDLERS],
+        [routes, *templates.PUBLIC, *health.HANDLERS, *receipts.HANDLERS],
         dependencies={
             "services": Provide(lambda: services, sync_to_thread=False),
             "numbers_cache": Provide(lambda: numbers_cache, sync_to_thread=False),

@@ -17,6 +17,7 @@ from smspipe.optouts import Hasher
 from smspipe.pipeline.explain import Explanation
 from smspipe.pipeline.lint import Report
 from smspipe.pipeline.trial import Sample, Trial
+from smspipe.pipeline.webhooks import Webhooks
 
 
 class PhoneNumber(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,6 +65,8 @@ class Services:
     """What templates call `project.name`."""
     project_token: str
     """What SDKs send events with. It opens nothing but capture, so it is shown to who has the API key."""
+    webhooks: Webhooks | None = None
+    """Takes what Twilio posts; None while the pipeline stands still."""
     twilio_api_url: str = "https://api.twilio.com"
     """Where requests go, to be shown."""
     wake: Callable[[], None] = lambda: None

@@ -74,6 +74,12 @@ def upgrade() -> None:
         sa.Column("settled_at", types.Instant(), nullable=True),
         sa.Column("steps", types.Json(), nullable=True),
         sa.Column("cooldown_key", sa.Text(), nullable=True),
+        sa.Column("ask_at", types.Instant(), nullable=True),
+        sa.Column("looks", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("twilio_status", sa.Text(), nullable=True),
+        sa.Column("billed_segments", sa.Integer(), nullable=True),
+        sa.Column("price", sa.Text(), nullable=True),
+        sa.Column("price_unit", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint(
             "event_uuid", "destination_id", "route", name=op.f("deliveries_event_uuid_destination_id_route_key")
@@ -83,7 +89,7 @@ def upgrade() -> None:
     op.create_index(
         "deliveries_due",
         "deliveries",
-        ["not_before", "id"],
+        ["destination_id", "not_before", "id"],
         unique=False,
         sqlite_where=sa.text("status = 'pending'"),
         postgresql_where=sa.text("status = 'pending'"),
@@ -93,8 +99,24 @@ def upgrade() -> None:
         "deliveries",
         ["status"],
         unique=False,
-        sqlite_where=sa.text("status IN ('sending', 'unconfirmed', 'held')"),
-        postgresql_where=sa.text("status IN ('sending', 'unconfirmed', 'held')"),
+        sqlite_where=sa.text("status IN ('unconfirmed', 'held')"),
+        postgresql_where=sa.text("status IN ('unconfirmed', 'held')"),
+    )
+    op.create_index(
+        "deliveries_in_doubt",
+        "deliveries",
+        ["to"],
+        unique=False,
+        sqlite_where=sa.text("status IN ('sending', 'unconfirmed')"),
+        postgresql_where=sa.text("status IN ('sending', 'unconfirmed')"),
+    )
+    op.create_index(
+        "deliveries_ask",
+        "deliveries",
+        ["ask_at"],
+        unique=False,
+        sqlite_where=sa.text("ask_at IS NOT NULL"),
+        postgresql_where=sa.text("ask_at IS NOT NULL"),
     )
     op.create_index(op.f("deliveries_to_id"), "deliveries", ["to", "id"], unique=False)
     op.create_table(
@@ -224,6 +246,32 @@ def upgrade() -> None:
             ["group_types.type_index"],
         ),
         sa.PrimaryKeyConstraint("type_index", "key"),
+    )
+    op.create_table(
+        "receipts",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("delivery_id", sa.Text(), nullable=False),
+        sa.Column("sid", sa.Text(), nullable=False),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("error_code", sa.Integer(), nullable=False),
+        sa.Column("at", types.Instant(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint(
+            "delivery_id",
+            "sid",
+            "status",
+            "error_code",
+            name=op.f("receipts_delivery_id_sid_status_error_code_key"),
+        ),
+    )
+    op.create_table(
+        "paces",
+        sa.Column("sender", sa.Text(), nullable=False),
+        sa.Column("ready_at", types.Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("sender"),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "opt_outs",
