@@ -1,85 +1,104 @@
 """
-Liquid as PostHog's templates are written in it, with the HTML escaping that PostHog does to texts only when asked for.
+Liquid as PostHog's engine, LiquidJS, understands it, made into Python functions once and bounded.
 
-python-liquid does the parsing and most of the work; `liquid_environment` and `liquid_filters` put right where LiquidJS,
-which PostHog uses, does another way, and bound what a run may take. Missing values print as nothing, unknown filters
-change nothing. `include`, `render` and `layout` have nothing to load and are refused.
+    liquid_scan     the source cut into text, outputs and tags
+    liquid_reader   expressions, and filters put behind them
+    liquid_tags     tags and blocks
+    liquid_filters  the table of filters, with liquid_texts, liquid_lists and liquid_dates
+    liquid_run      one run: its variables and its limits
+    liquid_values   what values are, JavaScript's way
 
-What stays different on purpose: what LiquidJS silently passes over (`{{ a b }}`, `{{ a | }}`) is refused; division by
-zero fails instead of sending "Infinity"; 0.1 plus 0.2 is 0.3.
+It is no library's Liquid, because PostHog's users wrote theirs for LiquidJS: numbers are doubles, `{{ a b }}` is `a`,
+an unknown filter changes nothing. The texts are the same as LiquidJS's, but for the differences that
+docs/reference/templates.md names.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
-from typing import Any, Final, cast
+from typing import Any, Final
 
-from liquid.exceptions import LiquidError, LoopIterationLimitError, OutputStreamLimitError
+from smspipe.model.errors import Invalid
+from smspipe.rendering.liquid_reader import Mistake, Notes, compile_path, compile_value
+from smspipe.rendering.liquid_run import LiquidFault, Render, Run
+from smspipe.rendering.liquid_tags import parse_template
 
-from smspipe.model.errors import Fault, Invalid
-from smspipe.rendering.liquid_environment import Template, environment
-from smspipe.rendering.liquid_values import FilterFault
+__all__ = ["MAX_SOURCE_BYTES", "LiquidFault", "Template", "parse", "render"]
 
 MAX_SOURCE_BYTES: Final = 100_000
 """PostHog's own limit for the templates of a function."""
 
-_TOO_LONG: Final = "The Liquid template took too long to render; reduce its loops and try again."
-_TOO_LARGE: Final = "The Liquid template made too large a text."
-
-_TAGS = re.compile(
-    r"(?P<raw>\{%-?\s*raw\s*-?%\}.*?\{%-?\s*endraw\s*-?%\})|\{\{.*?\}\}|\{%.*?%\}",
-    re.DOTALL,
-)
-_OPENING = re.compile(r"\{\{|\{%-?\s*(\w*)")
-_RAW = re.compile(r"\{%-?\s*(raw|doc)\s*-?%\}")
-_RAW_END: Final = {name: re.compile(rf"\{{%-?\s*end{name}\s*-?%\}}") for name in ("raw", "doc")}
-_COMMENT_END = re.compile(r"\{%-?\s*endcomment\b")
-_TAG_NAME = re.compile(r"\{%-?\s*(\w+)")
-_BLOCK_TAGS: Final = frozenset({"capture", "case", "comment", "for", "if", "ifchanged", "raw", "tablerow", "unless"})
-_INNER_TAGS: Final = frozenset({"break", "continue", "else", "elsif", "when"})
+_LONGEST_SHOWN_LINE: Final = 80
+_OPENING = re.compile(r"\{[{%]")
+_CLOSING: Final = {"{{": "}}", "{%": "%}"}
 # Editors escape quotes and comparisons inside of tags; PostHog undoes it before it parses, and so do we.
 _ENTITY = re.compile("&(?:lt|gt|quot|#x27|amp);")
 _ENTITIES: Final = {"&lt;": "<", "&gt;": ">", "&quot;": '"', "&#x27;": "'", "&amp;": "&"}
-
-# What a filter of python-liquid, or python-liquid itself, raises for values that it was not made for.
-_RAISED: Final = (
-    LiquidError,
-    ArithmeticError,
-    AttributeError,
-    LookupError,
-    RecursionError,
-    TypeError,
-    ValueError,
-)
+# What Python itself may raise for values that nobody thought of.
+_RAISED: Final = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
-class LiquidFault(Fault):
-    """A template failed while it ran; `str()` of it is one sentence that holds no data of the event."""
+class Template:
+    """
+    A parsed template.
+
+    `names` are the globals that it reads, None where it computes a name as it runs; `unknown_filters` those that it
+    names and nobody knows, with their places in the source: they change nothing, which is seldom what was meant.
+    """
+
+    __slots__ = ("_place", "_render", "names", "unknown_filters")
+
+    def __init__(self, render: Render, notes: Notes, place: Callable[[int], tuple[int, int, int]]) -> None:
+        self._render = render
+        self._place = place
+        self.names = None if notes.computed else frozenset(notes.names)
+        self.unknown_filters = {name: place(position)[0] for name, position in notes.unknown.items()}
+
+    def render(self, globals: Mapping[str, Any], now: datetime) -> str:  # noqa: A002 (the field's word)
+        """Run; LiquidFault where that fails."""
+        run = Run(globals, now, compile_path, compile_value)
+        out: list[str] = []
+        try:
+            self._render(run, out)
+        except LiquidFault as fault:
+            raise LiquidFault(self._sentence(str(fault), fault.position)) from fault
+        except Mistake as mistake:
+            raise LiquidFault("An expression that a Liquid filter got as text has a mistake.") from mistake
+        except _RAISED as error:
+            raise LiquidFault("The Liquid template failed.") from error
+        return "".join(out)
+
+    def _sentence(self, message: str, position: int | None) -> str:
+        if position is None:
+            return f"{message.rstrip('.')}."
+        _, line, column = self._place(position)
+        return f"{message.rstrip('.')} (line {line}, column {column})."
 
 
 def parse(source: str, *, escape: bool = False) -> Template:
     """
-    Parse a template.
-
-    Args:
-        source: the template as it was written.
-        escape: print what stands in `{{ }}` as for a web page, unless its last filter is `raw`, as PostHog does.
+    Parse a template; with `escape` it writes what it prints as a web page does, unless told `raw`.
 
     Raises:
-        Invalid: it is no Liquid, or longer than 100 KB; `position` is the offset in `source`.
+        Invalid: it is no Liquid, or longer than 100 KB; `position` is the offset in `source`, and the message ends
+            with the line and a caret below the place.
     """
     if len(source.encode("utf-8", "surrogatepass")) > MAX_SOURCE_BYTES:
         raise Invalid(f"The template is longer than {MAX_SOURCE_BYTES} bytes.", position=0)
-    _refuse_unclosed(source)
     decoded, position_in_source = _decode_entities(source)
+    notes = Notes()
     try:
-        return cast(Template, environment(escape=escape).from_string(decoded))
-    except (LiquidError, RecursionError) as error:
-        position = _position(decoded, error)
-        raise Invalid(
-            f"The Liquid template has a mistake: {_sentence(error)}.",
-            position=None if position is None else position_in_source(position),
-        ) from error
+        render_template = parse_template(decoded, notes, escaping=escape)
+    except Mistake as mistake:
+        raise _invalid(source, str(mistake), position_in_source(mistake.position), mistake.hint) from mistake
+    except RecursionError as error:
+        raise _invalid(source, "It is nested too deeply", 0, None) from error
+
+    def place(position: int) -> tuple[int, int, int]:
+        there = position_in_source(position)
+        return (there, *_line_and_column(source, there))
+
+    return Template(render_template, notes, place)
 
 
 def render(template: Template, globals: Mapping[str, Any], now: datetime) -> str:  # noqa: A002 (the field's word)
@@ -89,39 +108,27 @@ def render(template: Template, globals: Mapping[str, Any], now: datetime) -> str
     Raises:
         LiquidFault: a filter got what it cannot work with, or the run would take too long or grow too large.
     """
-    try:
-        # `today` would be python-liquid's own clock; LiquidJS does not know it.
-        return template.render({**globals, "now": now, "today": None})
-    except LoopIterationLimitError as error:
-        raise LiquidFault(_TOO_LONG) from error
-    except OutputStreamLimitError as error:
-        raise LiquidFault(_TOO_LARGE) from error
-    except FilterFault as error:
-        raise LiquidFault(str(error)) from error
-    except _RAISED as error:
-        raise LiquidFault(f"The Liquid template failed{_place(error)}.") from error
+    return template.render(globals, now)
 
 
-def _refuse_unclosed(source: str) -> None:
-    """
-    Refuse what is opened and never closed.
+def _invalid(source: str, message: str, position: int, hint: str | None) -> Invalid:
+    line, column = _line_and_column(source, position)
+    begin = position - column + 1
+    text = source[begin:].split("\n", 1)[0]
+    # Of a long line, what is around the place.
+    cut = max(0, column - 1 - _LONGEST_SHOWN_LINE // 2)
+    shown = "".join(" " if character.isspace() else character for character in text[cut : cut + _LONGEST_SHOWN_LINE])
+    return Invalid(
+        f"The Liquid template has a mistake in line {line}, column {column}: {message}.\n"
+        f"    {shown.rstrip()}\n    {' ' * (column - 1 - cut)}^",
+        position=position,
+        hint=hint,
+    )
 
-    Every expression here and in python-liquid that looks for an end would, for each of many openings without one,
-    search to the end of the source: minutes for 100 KB.
-    """
-    last_comment_end = max((end.start() for end in _COMMENT_END.finditer(source)), default=-1)
-    position = 0
-    while opening := _OPENING.search(source, position):
-        start = opening.start()
-        end = source.find("}}" if opening[0] == "{{" else "%}", opening.end())
-        position = end + 2
-        closed = end >= 0 and (opening[1] != "comment" or start < last_comment_end)
-        if raw := _RAW.match(source, start):
-            raw_end = _RAW_END[raw[1]].search(source, raw.end())
-            closed = raw_end is not None
-            position = raw_end.end() if raw_end else position
-        if not closed:
-            raise Invalid(f"The Liquid template has a mistake: {opening[0][:2]} is never closed.", position=start)
+
+def _line_and_column(source: str, position: int) -> tuple[int, int]:
+    before = source[:position]
+    return before.count("\n") + 1, position - before.rfind("\n")
 
 
 def _decode_entities(source: str) -> tuple[str, Callable[[int], int]]:
@@ -135,59 +142,30 @@ def _decode_entities(source: str) -> tuple[str, Callable[[int], int]]:
         shifts.append((offset + entity.end() - lost, lost))
         return _ENTITIES[entity[0]]
 
-    def decode_tag(tag: re.Match[str]) -> str:
-        if tag["raw"]:
-            return tag[0]
-        return _ENTITY.sub(lambda entity: decode(entity, tag.start()), tag[0])
-
     def back(position: int) -> int:
         return position + max((shift for start, shift in shifts if start <= position), default=0)
 
-    return (_TAGS.sub(decode_tag, source), back) if "&" in source else (source, back)
+    if "&" not in source:
+        return source, back
+    parts: list[str] = []
+    position = 0
+    for start, end in _tags(source):
+        parts.append(source[position:start])
+        parts.append(_ENTITY.sub(lambda entity, at=start: decode(entity, at), source[start:end]))  # type: ignore[misc]  # the default is for the loop
+        position = end
+    return "".join(parts) + source[position:], back
 
 
-def _position(source: str, error: Exception) -> int | None:
-    """
-    Find a mistake in `source`; None where it cannot be told.
-
-    python-liquid does not know where expressions and files end too early: then the first tag that is wrong by itself
-    is it, or the last block that stays open.
-    """
-    token = getattr(error, "token", None)
-    if token is not None and token.start_index >= 0:
-        return int(token.start_index)
-    open_blocks: list[tuple[str, int]] = []
-    for tag in _TAGS.finditer(source):
-        if tag["raw"]:
-            continue
-        named = _TAG_NAME.match(tag[0])
-        name = named[1] if named else ""
-        if name.startswith("end"):
-            if open_blocks and open_blocks[-1][0] == name[3:]:
-                open_blocks.pop()
-        elif name not in _INNER_TAGS:
-            block = name in _BLOCK_TAGS
-            try:
-                environment().from_string(tag[0] + f"{{% end{name} %}}" * block)
-            except LiquidError:
-                return tag.start()
-            if block:
-                open_blocks.append((name, tag.start()))
-    return open_blocks[-1][1] if open_blocks else None
-
-
-def _sentence(error: Exception) -> str:
-    """Give python-liquid's own words for a mistake in the source: they quote the source alone."""
-    if isinstance(error, RecursionError) or isinstance(error.__cause__, RecursionError):
-        return "it is nested too deeply"
-    return str(getattr(error, "message", None) or error).rstrip(".")
-
-
-def _place(error: Exception) -> str:
-    """Say where a run failed, by line and column and the word there, which is the template's own."""
-    token = getattr(error, "token", None)
-    if token is None or token.start_index < 0:
-        return ""
-    before = token.source[: token.start_index]
-    line, column = before.count("\n") + 1, token.start_index - before.rfind("\n")
-    return f" in line {line}, column {column}, at `{token.value[:40]}`"
+def _tags(source: str) -> Iterator[tuple[int, int]]:
+    """Find what looks like outputs and tags; where a sign is not closed, no later one of its kind is either."""
+    closing = dict(_CLOSING)
+    position = 0
+    while closing and (opening := _OPENING.search(source, position)):
+        position = opening.start() + 1
+        if opening[0] in closing:
+            end = source.find(closing[opening[0]], opening.end())
+            if end < 0:
+                del closing[opening[0]]
+            else:
+                position = end + 2
+                yield opening.start(), position
