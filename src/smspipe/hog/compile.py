@@ -12,7 +12,7 @@ What the function looks like, for `Hi {event.properties.name ?? 'you'}`:
         t3 = t1
         if t3 is None:
             t3 = 'you'
-        t4 = t3 if type(t3) is str else PRINTERS[type(t3)](t3)
+        t4 = t3 if type(t3) is str else number_text(t3) if type(t3) in NUMBERS else to_text(t3)
         t5 = 'Hi ' f'{t4}'
         if len(t5) > 1048579: raise memory_error(MAX_TEXT, len(t5) - 3)
         return t5
@@ -56,11 +56,11 @@ from smspipe.hog.tree import (
 )
 from smspipe.hog.values import (
     MAX_TEXT,
-    PRINTERS,
     Closure,
     HogError,
     check_size,
     memory_error,
+    number_text,
     to_text,
     truthy,
 )
@@ -90,7 +90,9 @@ NAMES: Final[dict[str, Any]] = {
     "MAX_TEXT": MAX_TEXT,
     "Run": Run,
     "Closure": Closure,
-    "PRINTERS": PRINTERS,
+    "NUMBERS": frozenset({int, float}),
+    "number_text": number_text,
+    "to_text": to_text,
     "truthy": truthy,
     "memory_error": memory_error,
     "check_size": check_size,
@@ -321,7 +323,8 @@ class _Compiler:
                 unchecked = []
             if not isinstance(part, Constant):
                 piece = read.get(part.at) or self.value(part)
-                piece = f"{piece} if type({piece}) is str else PRINTERS[type({piece})]({piece})"
+                number = f"number_text({piece}) if type({piece}) in NUMBERS"
+                piece = f"{piece} if type({piece}) is str else {number} else to_text({piece})"
                 piece = f"f'{{{piece if read else self.keep(piece)}}}'"
                 unchecked.append(f"len({piece})")
             else:
@@ -345,8 +348,8 @@ class _Compiler:
         """
         Read all holes in one attempt when each is but a name in an object, as in most texts; else none.
 
-        What is returned are the variables, by where the holes stand. When one of the objects is missing, all holes are
-        read the slow way, with the same result.
+        What is returned are the variables, by where the holes stand. Names that stand so, without anything for when
+        they are missing, are seldom missing: when one is, all are read the slow way, with the same result.
         """
         holes = [part for part in node.parts if not isinstance(part, Constant)]
         paths = [path for hole in holes if (path := static_chain(hole)) is not None]
@@ -363,7 +366,7 @@ class _Compiler:
             if walk:
                 fast.append(walk)
                 slow.append(f"{owner} = None")
-            fast.append(f"{found[hole.at]} = {owner}.get({path[-1]!r})")
+            fast.append(f"{found[hole.at]} = {owner}[{path[-1]!r}]")
             slow.append(f"{found[hole.at]} = chain(g, {path!r})")
         self.attempt("; ".join(fast), "; ".join(slow))
         return found

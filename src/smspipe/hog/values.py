@@ -202,7 +202,7 @@ def to_text(value: Any) -> str:
     Raises:
         HogError: the value is nested too deeply, or its text would be too long.
     """
-    return PRINTERS[type(value)](value)
+    return "" if value is None else to_string(value)
 
 
 def to_string(value: Any) -> str:
@@ -230,20 +230,6 @@ def to_string(value: Any) -> str:
     pieces: list[str] = []
     _print(value, pieces, [0], 0)
     return "".join(pieces)
-
-
-class _Printers(dict[type, Callable[[Any], str]]):
-    """How a value of a type is printed inside text; compiled templates look here too."""
-
-    def __missing__(self, kind: type) -> Callable[[Any], str]:
-        return to_string
-
-
-def _print_nothing(_value: None) -> str:
-    return ""
-
-
-PRINTERS: Final = _Printers({int: number_text, float: number_text, type(None): _print_nothing})
 
 
 def _print(value: Any, pieces: list[str], size: list[int], depth: int) -> None:
