@@ -27,6 +27,7 @@ from smspipe.optouts import (
     erase,
     get,
     history_of,
+    is_empty,
     list_opt_outs,
     open_hasher,
     opted_out,
@@ -86,6 +87,16 @@ def test_a_group_is_asked_in_one_statement(connection: Connection, hasher: Hashe
     driver_of(connection).set_trace_callback(None)
     assert found == {(ADA, ONE), (GRACE, ONE), (GRACE, TWO)}
     assert len(seen) == 1
+
+
+def test_a_register_is_empty_until_something_is_written_down(connection: Connection, hasher: Hasher) -> None:
+    assert is_empty(connection)
+    add(connection, hasher, new(), now=NOW)
+    assert not is_empty(connection)
+    erase(connection, hasher(ADA))
+    assert not is_empty(connection)
+    remove(connection, hasher(ADA), scope=None, source=Source.PERSON, now=NOW)
+    assert is_empty(connection)
 
 
 def test_a_group_of_none_asks_nothing(connection: Connection, hasher: Hasher) -> None:
@@ -159,6 +170,8 @@ def test_a_register_that_cannot_be_read_raises(connection: Connection, hasher: H
     connection.execute(text("drop table opt_outs"))
     with pytest.raises((Temporary, Permanent)):
         opted_out(connection, hasher, [(ADA, ONE)])
+    with pytest.raises((Temporary, Permanent)):
+        is_empty(connection)
 
 
 def test_a_closed_database_raises(database: Database, connection: Connection, hasher: Hasher) -> None:
@@ -170,6 +183,14 @@ def test_a_closed_database_raises(database: Database, connection: Connection, ha
     assert ADA not in str(caught.value)
     assert isinstance(caught.value.__cause__, sqlite3.Error)
     connection.invalidate()
+
+
+def test_a_connection_that_was_given_back_raises(connection: Connection, hasher: Hasher) -> None:
+    connection.close()
+    with pytest.raises((Temporary, Permanent)):
+        opted_out(connection, hasher, [(ADA, ONE)])
+    with pytest.raises((Temporary, Permanent)):
+        add(connection, hasher, new(), now=NOW)
 
 
 def test_without_its_key_every_question_raises(connection: Connection, hasher: Hasher) -> None:

@@ -19,6 +19,7 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import Connection, bindparam, delete, func, insert, literal_column, or_, select, update
 from sqlalchemy.engine import RowMapping
+from sqlalchemy.exc import SQLAlchemyError
 
 from smspipe.db import Hot
 from smspipe.db.engine import as_fault
@@ -29,6 +30,8 @@ from smspipe.optouts.hashing import Hasher
 from smspipe.optouts.tables import opt_out_history, opt_outs
 
 _encode = msgspec.json.Encoder().encode
+_FAULTS: Final = (sqlite3.Error, SQLAlchemyError)
+"""What the driver raises, and what SQLAlchemy raises when it has none."""
 
 # One list as one value, so that the statement's text does not change with its length.
 _WANTED: Final = select(func.json_each(bindparam("wanted")).table_valued("value").c.value)
@@ -78,14 +81,14 @@ def is_empty(connection: Connection) -> bool:
     """
     try:
         return _ANY.read(connection).fetchone() is None
-    except sqlite3.Error as error:
+    except _FAULTS as error:
         raise as_fault(error) from error
 
 
 def _scopes(connection: Connection, hashes: Iterable[str]) -> set[tuple[str, str]]:
     try:
         return set(_SCOPES.read(connection, (_encode([*hashes]).decode(),)))
-    except sqlite3.Error as error:
+    except _FAULTS as error:
         raise as_fault(error) from error
 
 
@@ -135,7 +138,7 @@ def _note_keyword(connection: Connection, number_hash: str, scope: str, keyword:
 def _write(connection: Connection, statement: Hot, rows: Sequence[tuple[Any, ...]]) -> None:
     try:
         statement.run(connection, rows)
-    except sqlite3.Error as error:
+    except _FAULTS as error:
         raise as_fault(error) from error
 
 
