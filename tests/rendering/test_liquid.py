@@ -29,6 +29,7 @@ GLOBALS: dict[str, Any] = {
             "object": {"a": 1, "b": [2.0]},
             "items": [{"sku": "A1", "price": 3.0}, {"sku": "B2", "price": 1.5}],
             "long": "x" * 900_000,
+            "digits": "9" * 900_000,
         },
     },
     "person": {"name": "O'Brien & Co", "properties": {"phone": "+15005550009", "secret": "s3cret-value"}},
@@ -327,6 +328,9 @@ def test_a_large_source_is_parsed_at_once(source: str, text: str) -> None:
         pytest.param(
             "{% for i in (1..5000) %}{% capture a %}{{ event.properties.long }}{% endcapture %}{% endfor %}",
             id="long captures",
+        ),
+        pytest.param(
+            "{% for i in (1..9000) %}{% assign a = event.properties.digits | abs %}{% endfor %}", id="long numbers"
         ),
         pytest.param("{{ now | date: '%999999999d' }}", id="wide date"),
         pytest.param("{% for i in (1..9000) %}{{ now | date: '%9999N' }}{% endfor %}", id="many wide dates"),

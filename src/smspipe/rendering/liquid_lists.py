@@ -74,7 +74,7 @@ def _end(index: int) -> Callable[..., Any]:
 
 def _size(run: Run, value: Any) -> Any:
     if isinstance(value, str):
-        return units(value)
+        return units(value, run)
     if is_list(value):
         return len(value)
     found = run.get(value, "length") if isinstance(value, Mapping | Drop) else UNDEFINED

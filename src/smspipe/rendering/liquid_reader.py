@@ -488,8 +488,6 @@ def _calculation(parts: list[Evaluate | str]) -> Evaluate:
                 stack.append(not truthy(right))
                 continue
             left = stack.pop() if stack else UNDEFINED
-            if isinstance(left, str):
-                run.step(len(left) // 2000)
             stack.append(_BINARY[part](left, right, run))
         return stack[0]
 

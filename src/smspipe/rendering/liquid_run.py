@@ -15,7 +15,7 @@ from smspipe.model.errors import Fault
 from smspipe.rendering.liquid_values import UNDEFINED, Drop, is_list, is_number, js_text, to_value, units
 
 MAX_STEPS: Final = 200_000
-"""What one run may spend: about half a second at most, and far more than a text message needs."""
+"""What one run may spend: a second, or two on a busy machine, and far more than a text message needs."""
 MAX_UNITS: Final = 4 * 1024 * 1024
 """PostHog's own limit."""
 MAX_OUTPUT: Final = 1_000_000
@@ -143,7 +143,7 @@ class Run:
             return len(value) if found is UNDEFINED and name == "size" else found
         if isinstance(value, str):
             if name in ("length", "size"):
-                return units(value)
+                return units(value, self)
             return value[int(name)] if _INDEX.fullmatch(name) and int(name) < len(value) else UNDEFINED
         if isinstance(value, Drop):
             return value.get(name)

@@ -204,7 +204,7 @@ def _truncate(run: Run, value: Any, length: Any = UNDEFINED, end: Any = UNDEFINE
     text = text_of(run, value)
     end = "..." if end is UNDEFINED else text_of(run, end)
     longest = 50.0 if length is UNDEFINED else to_number(length, run)
-    if units(text) <= longest or _ceiling(longest) >= len(text):
+    if units(text, run) <= longest or _ceiling(longest) >= len(text):
         return value
     return text[: _ceiling(longest - len(end))] + end
 

@@ -24,6 +24,8 @@ _DECIMAL = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _OTHER_BASE = re.compile(r"0(?:[xX][0-9a-fA-F]+|[oO][0-7]+|[bB][01]+)")
 _INDEX = re.compile(r"0|[1-9][0-9]{0,9}")
 _LARGEST_INDEX: Final = 2**32 - 2
+_CHARACTERS_PER_STEP: Final = 100
+"""What reading or comparing a text costs."""
 _MOST_DIGITS: Final = 2_000
 """Digits beyond these change no double; reading them all would take long."""
 
@@ -236,8 +238,9 @@ def divided(left: float, right: float) -> float:
     return math.copysign(1, left) * math.copysign(1, right) * unsigned
 
 
-def units(text: str) -> int:
+def units(text: str, purse: Purse) -> int:
     """Count the UTF-16 units of a text, which is how long JavaScript takes it to be."""
+    purse.step(len(text) // _CHARACTERS_PER_STEP)
     return len(text) if text.isascii() else len(text) + sum(map("\uffff".__lt__, text))
 
 
@@ -269,7 +272,7 @@ def printed(value: Any, purse: Purse) -> str:
 
 
 def _print_list(value: Any, parts: list[str], purse: Purse) -> None:
-    purse.step(1 + len(value) // 4)
+    purse.step(1 + len(value))
     for item in value:
         item = to_value(item)
         if is_list(item):
@@ -302,7 +305,7 @@ def js_text(value: Any, purse: Purse) -> str:
 
 def joined(value: Any, separator: str, purse: Purse) -> str:
     """Join a list as JavaScript does: null is nothing, and lists inside have commas."""
-    purse.step(1 + len(value) // 4)
+    purse.step(1 + len(value))
     parts: list[str] = []
     for item in value:
         parts.append("" if is_nil(item) else js_text(item, purse))
@@ -344,6 +347,7 @@ def to_number(value: Any, purse: Purse) -> float:
         return value
     value = primitive(value, purse)
     if isinstance(value, str):
+        purse.step(len(value) // _CHARACTERS_PER_STEP)
         return _read_number(value)
     if value is None:
         return 0.0
@@ -421,6 +425,8 @@ def equals(left: Any, right: Any, purse: Purse) -> bool:
     if isinstance(right, Nil | Empty):
         return right.equals(left)
     left, right = to_value(left), to_value(right)
+    if isinstance(left, str):
+        purse.step(len(left) // (10 * _CHARACTERS_PER_STEP))
     if is_list(left):
         if not is_list(right) or len(left) != len(right):
             return False
@@ -459,6 +465,7 @@ def less(left: Any, right: Any, purse: Purse) -> bool | None:
     """Tell whether a value is less than another; None where they have no order."""
     left, right = primitive(left, purse), primitive(right, purse)
     if isinstance(left, str) and isinstance(right, str):
+        purse.step((len(left) + len(right)) // _CHARACTERS_PER_STEP)
         if left.isascii() and right.isascii():
             return left < right
         return left.encode("utf-16-be", "surrogatepass") < right.encode("utf-16-be", "surrogatepass")
@@ -483,7 +490,7 @@ def to_json(value: Any, space: Any, purse: Purse) -> Any:
 
 
 def _write(value: Any, parts: list[str], gap: str, line: str, purse: Purse) -> None:
-    purse.step(1)
+    purse.step(3)
     if isinstance(value, Drop):
         value = value.fields()
     if isinstance(value, str):
