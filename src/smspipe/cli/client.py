@@ -29,6 +29,14 @@ class NotFound(Fault):
     """The service has no such thing."""
 
 
+class Refused(Invalid):
+    """The service refused a list for some of its items; `refused` tells of each what the answer told."""
+
+    def __init__(self, message: str, refused: list[dict[str, Any]]) -> None:
+        super().__init__(message)
+        self.refused = refused
+
+
 class Client:
     """The API as values: what is asked for is given as the JSON of the answer."""
 
@@ -146,7 +154,11 @@ def _fault_of(status: int, answer: bytes, path: str) -> Fault:
         return Temporary(f"{detail or 'The service is too busy.'} Try again in a moment.")
     if status == 400:
         attr = problem.get("attr")
-        return Invalid(f"{attr}: {detail}" if attr else detail, field=attr, hint=problem.get("smspipe", {}).get("hint"))
+        more = problem.get("smspipe", {})
+        said = f"{attr}: {detail}" if attr else detail
+        if "refused" in more:
+            return Refused(detail, more["refused"])
+        return Invalid(said, field=attr, hint=more.get("hint"))
     return Fault(f"The service answered {status}: {detail.rstrip('.') or 'no reason given'}. Its log says more.")
 
 

@@ -1,9 +1,8 @@
-"""Destinations as files: read them, fill in their secrets, and tell what applying them would change."""
+"""Documents of destinations: read them as PostHog exports them, fill in their secrets, and store them one by one."""
 
 import json
 import sys
 import tomllib
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,19 +12,13 @@ from smspipe.model.errors import Invalid
 
 ALWAYS_SECRET: Final = frozenset({"authToken"})
 """Secret inputs, whatever a document's own schema says."""
-_COMPUTED: Final = ("bytecode", "transpiled", "bytecode_error", "order")
-_READ_ONLY: Final = ("version", "paused", "paused_at", "notes")
-_COMPARED: Final = (
+_CHANGEABLE: Final = (
     "name", "description", "enabled", "deleted", "template_id", "filters", "inputs", "masking", "smspipe", "hog",
     "icon_url", "inputs_schema", "execution_order", "mappings",
 )  # fmt: skip
 """The fields that a document can change; whatever else an export shows is the service's own."""
-_EMPTY: Final[Mapping[str, Any]] = {"mappings": [], "smspipe": {}, "filters": {}, "inputs": {}}
-"""What a field that is null or left out amounts to."""
 
 Document = dict[str, Any]
-Difference = tuple[str, Any, Any]
-"""A field's path, its value now and its value then; a missing one is None."""
 
 
 def read_json_or_toml(path: str) -> Any:
@@ -47,25 +40,6 @@ def read_json_or_toml(path: str) -> Any:
         raise Invalid(f"{path} is no TOML: {error}.") from error
     except ValueError as error:
         raise Invalid(f"{path} is no JSON: {error}. A TOML file's name must end in .toml.") from error
-
-
-def read_documents(path: str) -> list[Document]:
-    """
-    Read the destinations of a file: one, a list, what `export` printed, or (TOML) `[[destinations]]`.
-
-    Raises:
-        Invalid: the file holds something else.
-    """
-    value = read_json_or_toml(path)
-    if isinstance(value, dict):
-        for key in ("destinations", "results"):
-            if isinstance(value.get(key), list):
-                value = value[key]
-                break
-    found = value if isinstance(value, list) else [value]
-    if not found or not all(isinstance(each, dict) for each in found):
-        raise Invalid(f"{path} holds no destination: it must be an object in PostHog's shape, or a list of such.")
-    return found
 
 
 def find_current(client: Client, document: Document, known: list[Document]) -> Document | None:
@@ -127,19 +101,6 @@ def fill_secrets(document: Document, current: Document | None, *, ask: bool = Fa
     return ({**document, "inputs": inputs} if inputs else document), missing
 
 
-def check(client: Client, document: Document, current: Document | None) -> None:
-    """
-    Let the service read and compile a document without keeping it.
-
-    Raises:
-        Invalid: it would be refused.
-    """
-    where = "new" if current is None else segment(current["id"])
-    sample = {"event": {"event": "$plan", "distinct_id": "plan"}}
-    body = {"configuration": body_of(document), "globals": sample, "mock_async_functions": True}
-    client.call("POST", f"{PROJECT}/hog_functions/{where}/invocations/", body)
-
-
 def put(client: Client, document: Document, current: Document | None) -> Document:
     """
     Change the destination that is there, or create one.
@@ -160,62 +121,7 @@ def put(client: Client, document: Document, current: Document | None) -> Documen
 
 def body_of(document: Document) -> Document:
     """Take from a document what a request may hold."""
-    body: Document = {key: document[key] for key in _COMPARED if key in document}
+    body: Document = {key: document[key] for key in _CHANGEABLE if key in document}
     if "template_id" not in body and isinstance(document.get("template"), dict):
         body["template_id"] = document["template"].get("id")
     return body
-
-
-def differences(document: Document, current: Document) -> list[Difference]:
-    """List what applying a document would change, with secrets hidden."""
-    body = body_of(document)
-    found: list[Difference] = []
-    for field in _COMPARED:
-        if field in body and field != "inputs":
-            found += _walk(field, _plain(field, current.get(field)), _plain(field, body[field]))
-    if "inputs" in body:
-        found += _inputs(body["inputs"] or {}, current)
-    return found
-
-
-def _inputs(given: Mapping[str, Any], current: Document) -> Iterator[Difference]:
-    schema = {item["key"]: item for item in current.get("inputs_schema") or []}
-    now: Mapping[str, Any] = current.get("inputs") or {}
-    for key in dict.fromkeys((*now, *given)):
-        path = f"inputs.{key}"
-        entry = given.get(key)
-        value = entry.get("value") if isinstance(entry, dict) else None
-        if schema.get(key, {}).get("secret") or now.get(key, {}).get("secret"):
-            if value not in (None, "", "********"):
-                yield path, "(secret)", "(secret, as the file has it)"
-            continue
-        if entry is None:
-            value = schema.get(key, {}).get("default")
-        before = now.get(key, {}).get("value")
-        if before != value:
-            yield path, before, value
-        asked = entry.get("templating") if isinstance(entry, dict) else None
-        language = now.get(key, {}).get("templating")
-        if asked not in (None, True, language) and not (asked == "hog" and language is None):
-            yield f"{path}.templating", language, asked
-
-
-def _plain(field: str, value: Any) -> Any:
-    """Write a field so that what means the same is the same."""
-    if value is None:
-        return _EMPTY.get(field)
-    if field == "smspipe" and isinstance(value, dict):
-        return {key: part for key, part in value.items() if key not in _READ_ONLY and part is not None}
-    if field == "masking" and isinstance(value, dict):
-        return {"threshold": None, **{key: part for key, part in value.items() if key != "bytecode"}}
-    if field == "filters" and isinstance(value, dict):
-        return {key: part for key, part in value.items() if key not in _COMPUTED}
-    return value
-
-
-def _walk(path: str, before: Any, after: Any) -> Iterator[Difference]:
-    if isinstance(before, dict) and isinstance(after, dict):
-        for key in dict.fromkeys((*before, *after)):
-            yield from _walk(f"{path}.{key}", before.get(key), after.get(key))
-    elif before != after:
-        yield path, before, after

@@ -2,8 +2,9 @@
 Make the destinations what a list of documents says, all of them or none.
 
 A document is the whole of its destination: what it leaves out has the template's default. Two things are left as they
-are instead: `enabled`, which is switched in the page as well, and the secrets. A document is about the destination with
-its id, else about the one with its name, else about a new one.
+are instead: `enabled`, which is switched in the page as well, and the secrets. A document without inputs cannot be a
+whole one: it changes the fields that it has (`{name: …, enabled: false}`). A document is about the destination with its
+id, else about the one with its name, else about a new one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +20,7 @@ from smspipe.destinations.checking import Check, no_check
 from smspipe.destinations.document import create_document
 from smspipe.destinations.registry import Query, Record
 from smspipe.destinations.secrets import Keyring
-from smspipe.destinations.short import expand, settled
+from smspipe.destinations.short import LONG, expand, settled
 from smspipe.model.destination import Destination
 from smspipe.model.errors import Invalid
 from smspipe.model.ids import DestinationId
@@ -157,7 +158,8 @@ def _plan_one(
         )
     stored = {} if current is None else registry.secrets_of(connection, current.id, keyring)
     if current is not None:
-        document = {"name": current.document["name"], "enabled": current.document["enabled"], **document}
+        kept = LONG if not document.get("inputs") else ("name", "enabled")
+        document = {**{key: current.document[key] for key in kept if key in current.document}, **document}
     draft = create_document(document, stored)
     body = {**draft.document, "inputs": draft.document["inputs"] | _revealed(draft.secrets)}
     # Compiled as the registry does it, so that what is planned is what will be taken.

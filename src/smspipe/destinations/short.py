@@ -128,7 +128,9 @@ def place_of(field: str, document: Mapping[str, Any]) -> tuple[str | int, ...]:
         inner = {long: short for short, long in CREDENTIALS.items()}.get(str(parts[1]))
         return ("account",) if inner is None else ("account", inner, *parts[2:])
     if head == "filters" and "filters" not in document and len(parts) > 1:
-        return ("where", *parts[2:]) if parts[1] == "properties" else ("when", *parts[2:])
+        if parts[1] == "properties":
+            return ("where", *parts[2:])
+        return ("when", *("where" if part == "properties" else part for part in parts[2:] if part != "id"))
     if head == "masking" and "masking" not in document and len(parts) > 1:
         names = {long: short for short, long in COOLDOWN.items()}
         return ("cooldown", names.get(str(parts[1]), parts[1]))

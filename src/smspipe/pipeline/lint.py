@@ -159,7 +159,7 @@ def _characters_of_template(destination: Destination) -> Iterator[Finding]:
 
 
 def _shown(character: str) -> str:
-    printed = f"“{character}” " if character.isprintable() and not character.isspace() else ""
+    printed = f"{character} " if character.isprintable() and not character.isspace() else ""
     return f"{printed}({name_of(character)})"
 
 
@@ -222,9 +222,7 @@ class _Look:
         more = len(self._outside) - len(named)
         listed = ", ".join(named) + (f" and {more} more" if more else "")
         replaced = {each: stand_in(each) for each in self._outside}
-        known = [
-            f"{_shown(each)} → {instead or 'nothing'}" for each, instead in replaced.items() if instead is not None
-        ]
+        known = [f"{each} → {instead or 'nothing'}" for each, instead in replaced.items() if instead is not None]
         hint = f"What GSM-7 has in their place: {', '.join(known[:_MOST_CHARACTERS])}." if known else ""
         return self._finding(
             Code.UCS2_IN_VALUES, field, self._ucs2, f"values bring in {listed}, which makes the text UCS-2 for",
