@@ -101,7 +101,7 @@ def test_an_edited_source_is_taken_over_only_when_it_is_to_be_ignored(
     file = write(tmp_path / "h.json", exported("Edited", hog=code))
     refused = on("destinations", "import", file)
     assert refused.status == 1
-    assert "line 5 (what it does depends on this): if (event.properties.plan == 'free') { return }" in refused.out
+    assert "line 5, `if (event.properties.plan == 'free') { return }`: what it does depends on this" in refused.out
     assert on("destinations", "import", file, "--ignore-code").status == 0
     assert on("destinations", "show", "Edited", "--json").json["hog"] == code
 

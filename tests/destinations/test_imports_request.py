@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smspipe.destinations import templates
-from smspipe.destinations.imports_request import DATE, FIRST, SECOND, read_request
+from smspipe.destinations.imports_request import DATE, FIRST, SECOND
+from smspipe.destinations.imports_walk import read_request
 from tests.destinations import programs
 
 ADDED = (" - Event: ", ("event", "event"), " at ", DATE)

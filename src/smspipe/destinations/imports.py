@@ -217,7 +217,7 @@ def _without_computed(inputs: Mapping[str, Any]) -> Document:
 def _join_schemas(first: Any, second: Any) -> list[Any]:
     """Join two schemas; the second one's items replace those of the same key."""
     items = [item for part in (first, second) if isinstance(part, list) for item in part if isinstance(item, Mapping)]
-    return list({item.get("key"): item for item in items}.values())
+    return list({str(item.get("key")): item for item in items}.values())
 
 
 # ---- what every body goes through ---------------------------------------------------------------------
@@ -251,7 +251,8 @@ def _take_filters(taken: Taken, here: Here) -> None:
     if not isinstance(filters, Mapping):
         return  # refused when it is stored
     placed = place_actions(filters, here.actions)
-    taken.body["filters"] = placed.value
+    computed = ("bytecode", "transpiled", "bytecode_error")
+    taken.body["filters"] = {key: part for key, part in placed.value.items() if key not in computed}
     taken.changed += placed.changed
     taken.needs += placed.needs
     if count := count_conditions(filters):
@@ -274,7 +275,10 @@ def _take_filters(taken: Taken, here: Here) -> None:
 
 def _escaping_shows(body: Mapping[str, Any]) -> bool:
     """May PostHog's HTML escaping of Liquid show in what this sends?"""
-    schema = {item.get("key"): item for item in body.get("inputs_schema") or () if isinstance(item, Mapping)}
+    items = body.get("inputs_schema")
+    schema = {
+        str(item.get("key")): item for item in (items if isinstance(items, list) else ()) if isinstance(item, Mapping)
+    }
     for key, entry in body["inputs"].items():
         value = entry.get("value") if isinstance(entry, Mapping) else None
         language = schema.get(key, {}).get("templating") or (isinstance(entry, Mapping) and entry.get("templating"))

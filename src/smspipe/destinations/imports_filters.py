@@ -104,7 +104,8 @@ def take_masking(masking: Any, longest: int = LONGEST_MASKING_SECONDS) -> Joined
     if isinstance(ttl, int) and not isinstance(ttl, bool):
         fitting = min(max(1, ttl), longest, LONGEST_SECONDS)
         if fitting != ttl:
-            changed.append(f"Its cooldown of {ttl} seconds is one of {fitting}: PostHog's is no other when it runs.")
+            why = "PostHog cuts it to that when it runs" if longest < LONGEST_SECONDS else "none is longer here"
+            changed.append(f"Its cooldown of {ttl} seconds is one of {fitting}: {why}.")
         ttl = fitting
     return Joined(value={"hash": key, "ttl": ttl, "threshold": threshold or None}, changed=tuple(changed))
 

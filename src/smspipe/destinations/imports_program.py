@@ -5,8 +5,9 @@ from collections.abc import Iterable, Mapping
 
 from smspipe.destinations import templates
 from smspipe.destinations.document import is_own_code
-from smspipe.destinations.imports_request import DATE, FIRST, Family, Path, Program, read_request
+from smspipe.destinations.imports_request import DATE, FIRST, Family, Path
 from smspipe.destinations.imports_taken import Options, Taken
+from smspipe.destinations.imports_walk import Program, read_request
 
 
 def texted_inputs(inputs: Iterable[str]) -> tuple[str, str]:
@@ -46,7 +47,7 @@ def take_code(taken: Taken, options: Options) -> None:
 
 
 def _tell_strange(taken: Taken, program: Program, options: Options) -> None:
-    lines = [f"line {each.line} ({each.why}): {each.text}" if each.line else each.why for each in program.strange[:10]]
+    lines = [f"line {each.line}, `{each.text}`: {each.why}" if each.line else each.why for each in program.strange[:10]]
     more = len(program.strange) - len(lines)
     told = "; ".join(lines) + (f"; and {more} more" if more > 0 else "")
     if not options.ignore_code:
@@ -65,23 +66,33 @@ def _take_added(taken: Taken, program: Program, family: Family, options: Options
     assert taken.body is not None  # noqa: S101 (only called with one)
     entry = taken.body["inputs"].get(family.body)
     if not options.suffix:
-        taken.changed.append("The event's name and date, which PostHog's program added to each text, are left out.")
+        taken.changed.append(f"{_what_is_added(program)}; it is left out here.")
         return
     if not isinstance(entry, Mapping):
         items = {item["key"]: item for item in templates.CREDENTIAL_INPUTS}
         entry = {"value": items.get(family.body, {}).get("default", "")}
     schema = taken.body.get("inputs_schema")
     by_schema = next(
-        (item.get("templating") for item in schema or () if isinstance(item, dict) and item.get("key") == family.body),
+        (
+            item.get("templating")
+            for item in (schema if isinstance(schema, list) else ())
+            if isinstance(item, dict) and item.get("key") == family.body
+        ),
         None,
     )
     write = _in_liquid if (by_schema or entry.get("templating")) == "liquid" else _in_hog
     value = "".join((*map(write, program.before), str(entry.get("value") or ""), *map(write, program.after)))
     taken.body["inputs"][family.body] = {**entry, "value": value}
     taken.changed.append(
-        "PostHog's program adds the event's name and date to each text; they now stand in the template itself, so that"
-        " texts stay the same. Import with --without-suffix to leave them out."
+        f"{_what_is_added(program)}; it now stands in the template itself, so that texts stay the same. Import with"
+        " --without-suffix to leave it out."
     )
+
+
+def _what_is_added(program: Program) -> str:
+    if not program.before and ("event", "event") in program.after and DATE in program.after:
+        return "PostHog's program adds the event's name and date to each text"
+    return "Its program adds something to each text"
 
 
 def _in_hog(piece: str | Path) -> str:

@@ -24,9 +24,9 @@ class Taken(msgspec.Struct, kw_only=True):
     """It came from an export of this software, so it already is what it is to be."""
 
     def leave(self, why: str) -> "Taken":
-        """Say why it is not taken over."""
+        """Say why it is not taken over; what else would be said of it no longer counts."""
         self.body = None
-        self.needs.append(why)
+        self.taken_over, self.changed, self.needs = [], [], [why]
         return self
 
 

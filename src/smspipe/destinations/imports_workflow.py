@@ -139,14 +139,11 @@ def _tell_what_stands_before(
     taken: Taken, step: Mapping[str, Any], flow: Mapping[str, Any], actions: list[Any]
 ) -> None:
     """Name the parts of the workflow that decide when and to whom the text goes, and that nothing here stands for."""
-    before = [each for each in actions if each.get("id") in _ancestors(step.get("id"), flow.get("edges"), actions)]
-    waits = [_called(each) for each in before if each.get("type") in _WAITS]
-    branches = [_called(each) for each in before if each.get("type") in _BRANCHES]
-    others = Counter(
-        str(each.get("type"))
-        for each in before
-        if each.get("type") not in _WAITS | _BRANCHES | {"trigger", "exit", STEP, None}
-    )
+    ancestors = _ancestors(str(step.get("id")), flow.get("edges"), actions)
+    before = [(str(each.get("type")), each) for each in actions if str(each.get("id")) in ancestors]
+    waits = [_called(each) for kind, each in before if kind in _WAITS]
+    branches = [_called(each) for kind, each in before if kind in _BRANCHES]
+    others = Counter(kind for kind, _ in before if kind not in _WAITS | _BRANCHES | {"trigger", "exit", STEP})
     if waits:
         taken.needs.append(f"The workflow waits before this step ({', '.join(waits)}); here the text goes out at once.")
     if branches:
@@ -162,18 +159,20 @@ def _tell_what_stands_before(
         taken.needs.append("People leave the workflow on a condition of its own, which is not taken over.")
 
 
-def _ancestors(step: Any, edges: Any, actions: list[Any]) -> set[Any]:
+def _ancestors(step: str, edges: Any, actions: list[Any]) -> set[str]:
     """Find the steps from which a step can be reached; all others where nothing says."""
     if not isinstance(edges, list) or not edges:
-        return {each.get("id") for each in actions} - {step}
-    found: set[Any] = set()
+        return {str(each.get("id")) for each in actions} - {step}
+    into: dict[str, list[str]] = {}
+    for edge in edges:
+        if isinstance(edge, Mapping):
+            into.setdefault(str(edge.get("to")), []).append(str(edge.get("from")))
+    found: set[str] = set()
     pending = [step]
     while pending:
-        target = pending.pop()
-        for edge in edges:
-            if isinstance(edge, Mapping) and edge.get("to") == target and edge.get("from") not in found:
-                found.add(edge.get("from"))
-                pending.append(edge.get("from"))
+        fresh = set(into.get(pending.pop(), ())) - found
+        found |= fresh
+        pending += fresh
     return found - {step}
 
 
