@@ -51,7 +51,7 @@ def compile_group(group: PropertyGroup, mode: Mode, field: str, *, test_accounts
         place = f"{field}__{index}"
         if isinstance(value, PropertyGroup):
             parts.append(compile_group(value, mode, f"{place}__values", test_accounts=test_accounts))
-        elif not _is_complete(value):
+        elif not is_complete(value):
             # To PostHog an unfinished condition is true. Among alternatives that would let every event through,
             # so there it is passed over, unless all of PostHog's ways are asked for.
             if group.type == "AND" or mode is Mode.POSTHOG:
@@ -63,7 +63,7 @@ def compile_group(group: PropertyGroup, mode: Mode, field: str, *, test_accounts
     return All(tuple(parts)) if group.type == "AND" or not parts else Some(tuple(parts))
 
 
-def _is_complete(condition: Property) -> bool:
+def is_complete(condition: Property) -> bool:
     """Tell whether there is enough of a condition to be one. A cohort always is, as passing over it would widen."""
     kind = condition.type or "event"
     if kind in _COHORTS:

@@ -33,7 +33,7 @@ def _member(values: list[Any], mode: Mode) -> Probe:
     """Look for a value among others. PostHog looks without any conversion; a person expects 5 to be "5"."""
     texts = frozenset(each for each in values if type(each) is str)
     if mode is Mode.POSTHOG:
-        return lambda x, _now: x in texts if type(x) is str else x is not None and hog_in(x, values)
+        return lambda x, _now: x in texts if type(x) is str else hog_in(x, values)
     numbers = [each for each in values if type(each) in (int, float)]
     # What text says as a number; blank text would say 0 and is left out, as nobody means it.
     spoken = [to_number(each) for each in values if type(each) is str and each.strip()]
