@@ -244,7 +244,7 @@ DATES = [
     ("dateAdd('week', -1, toDate('2026-01-08'))", date(2026, 1, 1)),
     ("dateAdd('hour', 25, toDate('2026-01-31'))", date(2026, 2, 1)),
     ("toString(dateAdd('hour', 2, now()))", "2026-01-02T05:04:05.678Z"),
-    ("toString(dateAdd('day', 1e9, now()))", "null"),
+    ("toString(dateAdd('day', 1e9, now()))", None),
     ("addDays(toDate('2026-01-31'), 1)", date(2026, 2, 1)),
     ("dateDiff('day', '2026-01-01', '2026-01-03')", 2),
     ("dateDiff('month', '2026-01-31', '2026-03-01')", 2),
@@ -298,11 +298,11 @@ def test_a_function_refuses_too_few_and_too_many_arguments(name: str) -> None:
     function = FUNCTIONS[name]
     if function.least:
         arguments = ", ".join(["1"] * (function.least - 1))
-        with pytest.raises(Invalid, match=f"^Function {name} requires at least {function.least} arguments$"):
+        with pytest.raises(Invalid, match=f"^Function {name} requires (at least|exactly) {function.least} arguments$"):
             compile_expression(f"`{name}`({arguments})")
     if function.most is not None:
         arguments = ", ".join(["1"] * (function.most + 1))
-        with pytest.raises(Invalid, match=f"^Function {name} requires at most {function.most} arguments$"):
+        with pytest.raises(Invalid, match=f"^Function {name} requires (at most|exactly) {function.most} arguments$"):
             compile_expression(f"`{name}`({arguments})")
 
 

@@ -74,10 +74,10 @@ def hog_greater_or_equal(left: Any, right: Any) -> bool:
 
 
 def strictly_equal(left: Any, right: Any) -> bool:
-    """Tell whether two values are the same without any conversion: JavaScript's `===`, dates by their instant."""
+    """Tell whether two values are the same without any conversion, as JavaScript's `===` does; two dates never are."""
     if type(left) in _NUMBERS and type(right) in _NUMBERS:
         return bool(left == right)
-    if type(left) is type(right) and type(left) in (str, bool, datetime, date):
+    if type(left) is type(right) and type(left) in (str, bool):
         return bool(left == right)
     return left is right
 
@@ -122,6 +122,11 @@ def _order(left: Any, right: Any) -> int | None:
         return _sign(list(left), list(right))
     if type(left) in _DATES or type(right) in _DATES:
         return None  # a date and what is none: JavaScript would compare "[object Object]"
+    return plain_order(left, right)
+
+
+def plain_order(left: Any, right: Any) -> int | None:
+    """Order two values as JavaScript alone does, without PostHog's additions; None when neither is before the other."""
     if type(left) not in _NUMBERS or type(right) not in _NUMBERS:
         left, right = _primitive(left), _primitive(right)
         if type(left) is str and type(right) is str:

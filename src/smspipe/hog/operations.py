@@ -8,12 +8,14 @@ from typing import Any, Final
 from smspipe.hog import comparing
 from smspipe.hog.library import FUNCTIONS, Function
 from smspipe.hog.limits import CHARACTERS_A_STEP, Run
-from smspipe.hog.values import Closure, ErrorValue, HogError, double, js_text, to_number, whole
+from smspipe.hog.values import Closure, ErrorValue, HogError, double, index_by_text, js_text, to_number, whole
 from smspipe.model.errors import Invalid
 
 _KEYS: Final = frozenset({str, int, float, bool, type(None)})
 _NUMBERS: Final = frozenset({int, float})
 _LISTS: Final = frozenset({list, tuple})
+_IN_HOG: Final = frozenset({"arrayCount", "arrayExists", "arrayFilter", "arrayMap", "arrayReduce", "sortableSemver"})
+"""Functions that PostHog wrote in Hog itself; of a wrong number of arguments they speak in other words."""
 
 
 def root(globals_: Mapping[str, Any], name: str) -> Any:
@@ -60,6 +62,9 @@ def step(value: Any, key: Any) -> Any:
     if kind is list or kind is tuple:
         if key == "length":
             return len(value)
+        if type(key) is str:
+            place = index_by_text(value, key)
+            return None if place is None else value[place]
         if type(key) not in _NUMBERS:
             return None
         if key == 0:
@@ -220,6 +225,8 @@ def check_arity(function: Function, count: int, at: int) -> None:
     Raises:
         Invalid: too few or too many, in PostHog's words.
     """
+    if function.name in _IN_HOG and count != function.least:
+        raise Invalid(f"Function {function.name} requires exactly {function.least} arguments", position=at)
     if count < function.least:
         raise Invalid(f"Function {function.name} requires at least {function.least} arguments", position=at)
     if function.most is not None and count > function.most:
@@ -228,5 +235,8 @@ def check_arity(function: Function, count: int, at: int) -> None:
 
 def nearest(name: str, names: Iterable[str] = FUNCTIONS) -> str | None:
     """Suggest the function that was probably meant."""
-    close = difflib.get_close_matches(name[:40], names, n=1)
+    known = tuple(names)
+    if same := [each for each in known if each.lower() == name.lower()]:
+        return f"Did you mean {same[0]}?"
+    close = difflib.get_close_matches(name[:40], known, n=1)
     return f"Did you mean {close[0]}?" if close else None

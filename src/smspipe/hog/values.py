@@ -77,6 +77,13 @@ def truthy(value: Any) -> bool:
     return True
 
 
+def index_by_text(items: list[Any] | tuple[Any, ...], key: str) -> int | None:
+    """Find the place of an item by a text key, which JavaScript counts from 0: `['a', 'b']['1']` is 'b'."""
+    if key.isascii() and key.isdigit() and len(key) <= 9 and str(int(key)) == key and int(key) < len(items):
+        return int(key)
+    return None
+
+
 # ---- numbers ---------------------------------------------------------------------------------------
 
 _JS_NUMBER: Final = re.compile(r"[+-]?(?:Infinity|(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)\Z")
@@ -197,12 +204,15 @@ _QUOTED: Final = str.maketrans(
 
 def to_text(value: Any) -> str:
     """
-    Print a value inside text, as `Hi {value}` does: null is empty, all else as `to_string`.
+    Print a value inside text, as `Hi {value}` does: null and a datetime that could not be read are
+    empty, all else as `to_string`.
 
     Raises:
         HogError: the value is nested too deeply, or its text would be too long.
     """
-    return "" if value is None else to_string(value)
+    if value is None or (type(value) is InvalidDate and value.clock):
+        return ""
+    return to_string(value)
 
 
 def to_string(value: Any) -> str:
@@ -280,7 +290,7 @@ def _literal(value: Any, kind: type) -> str:
     if kind is Closure:
         return f"fn<{value.name}({value.least})>"
     if kind is Interval:
-        return f"{{'value': {number_text(value.value)}, 'unit': '{value.unit}'}}"
+        return f"{{'__hogInterval__': true, 'value': {number_text(value.value)}, 'unit': '{value.unit}'}}"
     return to_string(value)
 
 
@@ -291,7 +301,7 @@ def memory_error(limit: int, wanted: int) -> HogError:
 
 def js_text(value: Any) -> str:
     """
-    Convert as JavaScript's `String()`: lists joined with commas, null in them empty, objects `[object Object]`.
+    Convert as JavaScript's `String()`: lists joined with commas, null in them empty, objects `[object Map]`.
 
     Raises:
         HogError: the value is nested too deeply, or its text would be too long.
@@ -306,6 +316,8 @@ def js_text(value: Any) -> str:
 
 
 def _js_plain(value: Any) -> str:
+    if type(value) is dict:
+        return "[object Map]"
     return to_string(value) if value is None or type(value) in (str, int, float, bool) else "[object Object]"
 
 

@@ -174,7 +174,7 @@ def format_date_time(run: Run, value: Any, pattern: Any, zone: Any = None) -> st
     """Write a datetime by a pattern of `%` tokens, in its zone or another; fail on what is not a datetime."""
     if value is None:
         return None
-    if type(value) not in (datetime, InvalidDate):
+    if type(value) is not datetime and value != _INVALID_DATETIME:
         raise HogError("Expected a DateTime")
     if type(pattern) is not str or not pattern:
         raise HogError("formatDateTime requires at least 2 arguments")
@@ -251,18 +251,13 @@ def date_diff(_: Run, unit: Any, start: Any, end: Any) -> int | float | None:
 
 
 @hog("dateTrunc", 2, 3)
-def date_trunc(_: Run, unit: Any, value: Any, zone: Any = None) -> Moment | None:
-    """Cut a datetime to the start of its year, quarter, month, week, day, hour or minute, in its zone."""
+def date_trunc(_run: Run, unit: Any, value: Any, _zone_name: Any = None) -> Moment | None:
+    """Cut a datetime to the start of its year, quarter, month, week, day, hour or minute, in its own zone."""
     if value is None:
         return None
     moment = _clocked(value)
     if moment is None:
         return _INVALID_DATETIME
-    if zone is not None:
-        moved = _in_zone(moment, _zone(zone))
-        if not isinstance(moved, datetime):
-            return _INVALID_DATETIME
-        moment = moved
     return _truncate(moment, unit)
 
 
@@ -293,9 +288,9 @@ def to_start_of_hour(run: Run, value: Any) -> Moment | None:
 
 
 @hog("toStartOfDay", 1, 2)
-def to_start_of_day(run: Run, value: Any, zone: Any = None) -> Moment | None:
+def to_start_of_day(run: Run, value: Any, _zone_name: Any = None) -> Moment | None:
     """Cut to midnight."""
-    return date_trunc(run, "day", value, zone)
+    return date_trunc(run, "day", value)
 
 
 @hog("toStartOfWeek", 1, 2)

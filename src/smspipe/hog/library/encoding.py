@@ -10,9 +10,9 @@ from typing import Any, Final
 from urllib.parse import quote, unquote_to_bytes
 
 from smspipe.hog.library.function import hog
-from smspipe.hog.library.text import as_text
+from smspipe.hog.library.text import as_text, plain_text
 from smspipe.hog.limits import Run
-from smspipe.hog.values import HogError, js_text, to_string
+from smspipe.hog.values import HogError, js_text
 
 _URI_SAFE: Final = "!~*'()"
 _BASE64: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
@@ -28,12 +28,12 @@ def utf8(text: str) -> bytes:
 @hog("encodeURLComponent", 1, 1)
 def encode_url_component(run: Run, value: Any) -> str:
     """Escape a text for a part of a URL, as JavaScript does; null is the text `null`."""
-    text = to_string(value) if value is None else as_text(run, value)
+    text = plain_text(run, value)
     return run.made(quote(utf8(text), safe=_URI_SAFE))
 
 
 def _decode_url(run: Run, value: Any) -> str:
-    text = as_text(run, value)
+    text = plain_text(run, value)
     pieces = text.split("%")
     if any(len(piece) < 2 or not _HEX.issuperset(piece[:2]) for piece in pieces[1:]):
         raise ValueError("a % without two hexadecimal digits")

@@ -14,8 +14,10 @@ from smspipe.hog.values import (
     Closure,
     ErrorValue,
     HogError,
+    Interval,
     InvalidDate,
     double,
+    index_by_text,
     js_text,
     leading_number,
     memory_error,
@@ -25,6 +27,7 @@ from smspipe.hog.values import (
 )
 
 _EXACT_DIGITS = 16
+_NO_DATE = {"__hogDate__": True, "year": None, "month": None, "day": None}
 
 
 def _integer(digits: str) -> int | float:
@@ -110,7 +113,7 @@ class _Writer:
             self.block("[", "]", [(None, item) for item in value], depth)
         elif kind is dict:
             self.block("{", "}", [(to_string(key), item) for key, item in value.items()], depth)
-        elif kind in (datetime, date, InvalidDate, ErrorValue):
+        elif kind in (datetime, date, InvalidDate, ErrorValue, Interval):
             self.write(_as_object(value), depth)
         elif kind is float or kind is int:
             text = number_text(value)
@@ -139,10 +142,12 @@ def _as_object(value: Any) -> dict[str, Any]:
         return {"__hogDateTime__": True, "dt": epoch_seconds(value), "zone": zone_name(value)}
     if type(value) is date:
         return {"__hogDate__": True, "year": value.year, "month": value.month, "day": value.day}
+    if type(value) is Interval:
+        return {"__hogInterval__": True, "value": value.value, "unit": value.unit}
     if type(value) is ErrorValue:
         shown = {"__hogError__": True, "type": value.type, "message": value.message}
         return shown if value.payload is None else shown | {"payload": value.payload}
-    return {"__hogDateTime__": True, "dt": None, "zone": "UTC"} if value.clock else {"__hogDate__": True}
+    return {"__hogDateTime__": True, "dt": None, "zone": "UTC"} if value.clock else _NO_DATE
 
 
 # ---- reading along a path --------------------------------------------------------------------------
@@ -152,6 +157,9 @@ def _find(value: Any, key: Any) -> tuple[bool, Any]:
     """Take one step: whether it is there, and what is there."""
     if type(value) is dict and type(key) in (str, int, float, bool):
         return key in value, value.get(key)
+    if type(value) in (list, tuple) and type(key) is str:
+        found = index_by_text(value, key)
+        return found is not None, None if found is None else value[found]
     if type(value) in (list, tuple) and type(key) in (int, float) and math.isfinite(key) and key != 0:
         index = int(key) - 1 if key > 0 else len(value) + int(key)
         return (True, value[index]) if 0 <= index < len(value) else (False, None)

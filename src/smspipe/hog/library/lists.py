@@ -139,9 +139,9 @@ def array_string_concat(run: Run, items: Any, separator: Any = "") -> str:
 
 
 @hog("range", 1, 2)
-def range_(run: Run, start: Any, end: Any = None) -> list[Any]:
-    """Count from 0 up to `start`, or from `start` up to `end`; the last number is left out."""
-    first, last = (0, to_number(start)) if end is None else (to_number(start), to_number(end))
+def range_(run: Run, start: Any, *ends: Any) -> list[Any]:
+    """Count from 0 up to `start`, or from `start` up to an end; the last number is left out."""
+    first, last = (to_number(start), to_number(ends[0])) if ends else (0, to_number(start))
     size = last - first
     if size != size:
         return []

@@ -4,7 +4,7 @@ import math
 from datetime import date, datetime
 from typing import Any, Final
 
-from smspipe.hog.comparing import hog_greater, hog_greater_or_equal, hog_less, hog_less_or_equal, strictly_equal
+from smspipe.hog.comparing import plain_order, strictly_equal
 from smspipe.hog.dates import epoch_seconds
 from smspipe.hog.library.function import hog
 from smspipe.hog.limits import Run
@@ -18,7 +18,6 @@ from smspipe.hog.values import (
     leading_number,
     to_number,
     truthy,
-    whole,
 )
 
 _SECONDS_A_DAY: Final = 86_400
@@ -143,31 +142,31 @@ def not_equals(_: Run, left: Any, right: Any) -> bool:
 @hog("greater", 2, 2)
 def greater(_: Run, left: Any, right: Any) -> bool:
     """Order two values."""
-    return hog_greater(left, right)
+    return (order := plain_order(left, right)) is not None and order > 0
 
 
 @hog("greaterOrEquals", 2, 2)
 def greater_or_equals(_: Run, left: Any, right: Any) -> bool:
     """Order two values."""
-    return hog_greater_or_equal(left, right)
+    return (order := plain_order(left, right)) is not None and order >= 0
 
 
 @hog("less", 2, 2)
 def less(_: Run, left: Any, right: Any) -> bool:
     """Order two values."""
-    return hog_less(left, right)
+    return (order := plain_order(left, right)) is not None and order < 0
 
 
 @hog("lessOrEquals", 2, 2)
 def less_or_equals(_: Run, left: Any, right: Any) -> bool:
     """Order two values."""
-    return hog_less_or_equal(left, right)
+    return (order := plain_order(left, right)) is not None and order <= 0
 
 
 @hog("min2", 2, 2)
 def min2(_: Run, left: Any, right: Any) -> Any:
     """Return the lesser of two values."""
-    return left if hog_less(left, right) else right
+    return left if (order := plain_order(left, right)) is not None and order < 0 else right
 
 
 @hog("plus", 2, 2)
@@ -202,9 +201,7 @@ def to_int(run: Run, value: Any) -> int | float | None:
     counted = _days_or_seconds(value)
     if counted is not None:
         return math.floor(counted)
-    if type(value) in (int, float):
-        return _cut(value)
-    return leading_number(run.printed(js_text(value)), fraction=False)
+    return leading_number(run.printed(js_text(value)), fraction=False)  # a number too: 1e21 begins with 1
 
 
 @hog("toFloat", 1, 1)
@@ -216,13 +213,6 @@ def to_float(run: Run, value: Any) -> int | float | None:
     if type(value) in (int, float):
         return None if math.isnan(value) else double(value)
     return leading_number(run.printed(js_text(value)), fraction=True)
-
-
-def _cut(value: int | float) -> int | float | None:
-    value = double(value)
-    if type(value) is float:
-        return whole(float(math.trunc(value))) if math.isfinite(value) else None
-    return value
 
 
 @hog("floor", 1, 2)

@@ -6,12 +6,13 @@ U+FFFD there, because half a character can be sent to nobody. Where PostHog's ow
 null, these yield null, so that a missing property costs a word and not the whole text message.
 """
 
+import math
 from typing import Any
 
 from smspipe.hog import comparing
 from smspipe.hog.library.function import hog
 from smspipe.hog.limits import CHARACTERS_A_STEP, Run
-from smspipe.hog.values import HogError, js_text, to_number, to_string, to_text
+from smspipe.hog.values import HogError, InvalidDate, js_text, to_number, to_string, to_text
 
 
 def as_text(run: Run, value: Any) -> str:
@@ -50,6 +51,12 @@ def whole_number(value: Any, fallback: int = 0) -> int:
     return int(max(-(2.0**53), min(2.0**53, number)))
 
 
+def unsigned(value: Any) -> int:
+    """Take a limit as JavaScript does, in 32 bits without a sign: -1 is the largest, infinity none at all."""
+    number = to_number(value)
+    return int(number) % 2**32 if math.isfinite(number) else 0
+
+
 @hog("concat", 1, None)
 def concat(run: Run, *values: Any) -> str:
     """Join the texts of all values; null is empty."""
@@ -60,8 +67,10 @@ def concat(run: Run, *values: Any) -> str:
 
 @hog("toString", 1, 2)
 @hog("toUUID", 1, 1)
-def to_string_function(run: Run, value: Any, _: Any = None) -> str:
-    """Print a value; null is the text `null`."""
+def to_string_function(run: Run, value: Any, _: Any = None) -> str | None:
+    """Print a value; null is the text `null`, and a datetime that could not be read is null."""
+    if type(value) is InvalidDate and value.clock:
+        return None
     return run.printed(to_string(value))
 
 
@@ -98,8 +107,8 @@ def _trim(run: Run, value: Any, character: Any, *, left: bool, right: bool) -> s
     if value is None:
         return None
     text = as_text(run, value)
-    single = " " if character is None else as_text(run, character)
-    if len(single) != 1:
+    single = " " if character is None else character
+    if type(single) is not str or len(single) != 1:
         return ""
     text = text.lstrip(single) if left else text
     return text.rstrip(single) if right else text
@@ -187,11 +196,15 @@ def substring(run: Run, value: Any, start: Any, size: Any = None) -> str:
     units = value if value.isascii() else utf16(value)
     width = 1 if type(units) is str else 2
     run.work(len(value) // CHARACTERS_A_STEP)
-    first = whole_number(start) - 1
-    count = whole_number(size) if type(size) in (int, float) else len(units) // width - first
-    if first < 0 or count < 0:
+    begin = to_number(start) - 1
+    if not begin >= 0:  # NaN, too
         return ""
-    piece = units[first * width : (first + count) * width]
+    first = whole_number(begin)
+    # The end is cut only after the size was added: 2.5 units from 1.5 end where 3 from 1 do.
+    end = whole_number(begin + size) if type(size) in (int, float) else len(units) // width
+    if type(size) in (int, float) and not size >= 0:
+        return ""
+    piece = units[first * width : end * width]
     return run.made(piece if isinstance(piece, str) else from_utf16(piece))
 
 
@@ -236,7 +249,7 @@ def split_by_string(run: Run, separator: Any, text: Any, most: Any = None) -> li
     run.work(count)
     run.allocate(8 * count + len(whole))
     parts = whole.split(between) if between else list(whole)
-    return parts if most is None else parts[: max(0, whole_number(most))]
+    return parts if most is None else parts[: unsigned(most)]
 
 
 @hog("match", 2, 2)
