@@ -10,12 +10,13 @@ import os
 import re
 import signal
 from collections import Counter
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Callable, Iterable, MutableMapping
 from typing import Any, Final
 
 _OUTCOMES: Counter[tuple[str, str, str]] = Counter()
 _COUNTS: Counter[str] = Counter()
 _GAUGES: dict[str, float] = {}
+_catch_up: Callable[[], None] | None = None
 
 COUNTERS: Final = {
     "smspipe_events_accepted_total": "Events answered with success by the capture routes.",
@@ -36,6 +37,18 @@ GAUGES: Final = {
     "smspipe_sending": "Requests to Twilio on their way.",
     "smspipe_asking": "Texts that Twilio is being asked about.",
 }
+
+
+def before_reading(count_now: Callable[[], None]) -> None:
+    """Have `count_now` count what it has put off whenever somebody reads; the last one that asked for it."""
+    global _catch_up
+    _catch_up = count_now
+
+
+def catch_up() -> None:
+    """Have everything counted that was put off; on the event loop, before reading."""
+    if _catch_up is not None:
+        _catch_up()
 
 
 def count_outcome(destination: str, outcome: str, reason: str, n: int = 1) -> None:

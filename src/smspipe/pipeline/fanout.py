@@ -44,7 +44,10 @@ class Done(msgspec.Struct, kw_only=True):
     waiting: list[Delivery] = []
     """Born PENDING."""
     outcomes: Counter[tuple[DestinationId, str, str]] = msgspec.field(default_factory=Counter)
-    """(destination, outcome, reason) → how often."""
+    """(destination, outcome, reason) → how often; of events that matched."""
+    events: int = 0
+    matched: Counter[DestinationId] = msgspec.field(default_factory=Counter)
+    """How many of the events matched at each destination; at all others of the plan none did."""
 
 
 class Desk:
@@ -110,17 +113,16 @@ def run(
     seen = persons.update(connection, events, now, cache)
     heard = [(event, who, listening) for event, who in zip(events, seen, strict=True)
              if (listening := plan.listening(event.event))]  # fmt: skip
-    done = Done(position=entries[-1][0])
+    done = Done(position=entries[-1][0], events=len(events))
     desk = Desk(connection, hasher, now)
     if heard:
         desk.expect([event.uuid for event, _, _ in heard])
-    matched: Counter[DestinationId] = Counter()
     opened: list[Delivery] = []
     for event, who, listening in heard:
         for prepared in listening:
             decisions = decide(event, who.person, who.groups, prepared, desk, now)
             if decisions:
-                matched[prepared.destination.id] += 1
+                done.matched[prepared.destination.id] += 1
             for decision in decisions:
                 delivery = _open(decision, event, prepared, desk, now, free=len(done.sending) < free)
                 done.outcomes[prepared.destination.id, _outcome(delivery, decision), decision.reason or ""] += 1
@@ -133,9 +135,6 @@ def run(
                     done.waiting.append(delivery)
     _let_wait(connection, done, opened, plan, now)
     reached("fanout.during")
-    for id_ in plan.destinations:
-        if missed := len(events) - matched[id_]:
-            done.outcomes[id_, "no_match", Reason.NO_MATCH] += missed
     ledger.open_deliveries(connection, opened)
     desk.book.write()
     eventlog.remember(connection, [(event.uuid, position) for position, batch in entries for event in batch])

@@ -39,7 +39,7 @@ from smspipe.pipeline.prepare import Plan, Site, obstacle, prepare_all
 from smspipe.pipeline.settle import Heard
 from smspipe.pipeline.sweep import Sweep
 from smspipe.sending import Client
-from smspipe.telemetry import count, count_outcome, gauge
+from smspipe.telemetry import before_reading, count, count_outcome, gauge
 
 log = structlog.get_logger("smspipe.pipe")
 
@@ -116,6 +116,9 @@ class Pipe:
         self._reloading = False
         self._reload_again = False
         self._metrics: Counter[tuple[DestinationId, str]] = Counter()
+        self._unmatched_of = 0
+        """Events that the plan has met since their misses were counted, and at which destinations they matched."""
+        self._matched: Counter[DestinationId] = Counter()
         self._flush: asyncio.TimerHandle | None = None
         self._ending = False
         self._site = site
@@ -153,6 +156,7 @@ class Pipe:
         if lost:
             log.warning("deliveries_unconfirmed", deliveries=lost, why="The last run ended while they were being sent.")
         await self._reload()
+        before_reading(self._count_unmatched)
         self.dispatch.start()
         self.sweep.start()
         self._fan_out()
@@ -165,7 +169,7 @@ class Pipe:
         await self.dispatch.stop()
         await self._fan_idle.wait()
         await self.dispatch.stop()
-        if self._metrics:
+        if self._metrics or self._unmatched_of:
             try:
                 await asyncio.wrap_future(self._writer.run_job(self._write_metrics(self._take_metrics())))
             except Temporary as error:
@@ -216,6 +220,7 @@ class Pipe:
 
     async def _reload(self) -> None:
         loaded, shared = await asyncio.wrap_future(self._writer.run_job(self._load))
+        self._count_unmatched()
         self.plan = prepare_all(loaded, self._site.sharing(shared), _tell_broken, self.plan)
         self.dispatch.unblock()
         self.dispatch.wake()
@@ -291,6 +296,9 @@ class Pipe:
         self.dispatch.take(done.sending, reserved, done.waiting)
         for (destination, outcome, reason), n in done.outcomes.items():
             self._count(destination, outcome, reason, n)
+        self._unmatched_of += done.events
+        self._matched.update(done.matched)
+        self._flush_soon()
         self._fan_out()
 
     def heard(self, heard: Heard) -> None:
@@ -329,8 +337,27 @@ class Pipe:
         if outcome != "pending":
             count_outcome(destination, outcome, reason, n)
         self._metrics[destination, metric_of(outcome, reason)] += n
+        self._flush_soon()
+
+    def _flush_soon(self) -> None:
         if self._flush is None and not self._ending:
             self._flush = asyncio.get_running_loop().call_later(1.0, self._flush_metrics)
+
+    def _count_unmatched(self) -> None:
+        """
+        Count the events that plainly did not match, for each destination of the plan that they met.
+
+        Done when somebody looks, at each flush, and before the plan changes: with a thousand destinations, counting
+        them for every group would cost more than deciding on it.
+        """
+        events, matched = self._unmatched_of, self._matched
+        if not events:
+            return
+        self._unmatched_of, self._matched = 0, Counter()
+        for destination in self.plan.destinations:
+            if missed := events - matched[destination]:
+                count_outcome(destination, "no_match", Reason.NO_MATCH, missed)
+                self._metrics[destination, metric_of("no_match", Reason.NO_MATCH)] += missed
 
     def _undone(self, error: BaseException | None) -> None:
         """
@@ -396,6 +423,7 @@ class Pipe:
             self._metrics.update(taken)
 
     def _take_metrics(self) -> Counter[tuple[DestinationId, str]]:
+        self._count_unmatched()
         taken, self._metrics = self._metrics, Counter()
         return taken
 

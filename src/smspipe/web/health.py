@@ -1,12 +1,13 @@
 """Doors for those who watch the service, and the front page."""
 
+import asyncio
 import html
 from typing import Final
 
 from litestar import MediaType, Response, get
 from litestar.di import NamedDependency
 
-from smspipe.telemetry import metrics_text
+from smspipe.telemetry import catch_up, metrics_text
 from smspipe.web.services import Services
 
 _PAGE: Final = """<!doctype html>
@@ -41,10 +42,11 @@ def get_readiness(services: NamedDependency[Services]) -> Response[str]:
     return Response("ok" if why is None else why, status_code=200 if why is None else 503, media_type=MediaType.TEXT)
 
 
-@get("/metrics", sync_to_thread=True, include_in_schema=False)
-def get_prometheus() -> Response[bytes]:
+@get("/metrics", include_in_schema=False)
+async def get_prometheus() -> Response[bytes]:
     """Give all metrics in Prometheus' text form."""
-    return Response(metrics_text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+    catch_up()
+    return Response(await asyncio.to_thread(metrics_text), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
 @get("/", sync_to_thread=False, media_type=MediaType.HTML, include_in_schema=False)
