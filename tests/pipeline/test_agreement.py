@@ -147,4 +147,5 @@ def check_agreement(connection: Connection, given: dict[str, Any], *, historical
             assert verdict.sentence == tried.mismatch
             assert (outcomes, done.events, done.matched[destination.id]) == ({}, 1, 0)
         for row in rows:
-            assert (row.status is Status.SENDING) == (row.body is not None)
+            # one of two destinations that say the same to the same phone waits for the other
+            assert (row.status in (Status.SENDING, Status.PENDING)) == (row.body is not None)
