@@ -15,6 +15,7 @@ from smspipe.model.errors import Invalid
 _HEADINGS: Final = (
     ("taken_over", "taken over", "green"),
     ("changed", "changed", None),
+    ("quirks", "as in PostHog", None),
     ("needs", "needs you", "yellow"),
 )
 

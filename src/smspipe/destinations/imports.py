@@ -17,7 +17,9 @@ from smspipe.destinations.imports_program import take_code, texted_inputs
 from smspipe.destinations.imports_store import Imported, look_around, store
 from smspipe.destinations.imports_taken import SWITCHED_OFF, Document, Here, Options, Taken, as_object, choose_account
 from smspipe.destinations.imports_workflow import is_step, is_workflow, take_step, take_workflow
+from smspipe.matching import quirks, read_filter
 from smspipe.model.errors import Invalid
+from smspipe.model.filter import Mode
 
 __all__ = ["NOTES", "Here", "Imported", "Options", "Taken", "look_around", "store", "take_over"]
 
@@ -262,15 +264,27 @@ def _take_filters(taken: Taken, here: Here) -> None:
         taken.taken_over.append("The filter.")
     else:
         taken.taken_over.append("That it has no filter: every event leads to a text.")
-    if filters.get("filter_test_accounts") and not here.test_accounts:
+    if filters.get("filter_test_accounts") and not here.shared.test_accounts.values:
         taken.needs.append(
             "Its filter leaves out test accounts, and the export does not say who they are: store PostHog's list"
             " here (test_account_filters of the project), or they get texts, too."
         )
+    taken.quirks += _find_quirks(taken.body["filters"], here)
     if dated(filters):
         taken.changed.append(
             "PostHog froze the relative date of its filter when it was saved; here it is resolved anew."
         )
+
+
+def _find_quirks(filters: Mapping[str, Any], here: Here) -> list[str]:
+    """Say which of PostHog's quirks a filter depends on; nothing where it does not compile, which is said elsewhere."""
+    try:
+        own = read_filter(filters, mode=Mode.POSTHOG)
+        test_accounts = here.shared.test_accounts
+        found = quirks(own, actions=here.shared.actions, test_accounts=test_accounts)
+    except Invalid:
+        return []
+    return list(dict.fromkeys(each.sentence for each in found))
 
 
 def _escaping_shows(body: Mapping[str, Any]) -> bool:

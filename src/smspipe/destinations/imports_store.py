@@ -8,7 +8,6 @@ import msgspec
 from sqlalchemy import Connection, select
 
 from smspipe.destinations import registry, templates
-from smspipe.destinations.actions import load_actions
 from smspipe.destinations.checking import Check
 from smspipe.destinations.imports_taken import Document, Here, Taken
 from smspipe.destinations.inputs import ALWAYS_SECRET, MASK
@@ -30,6 +29,7 @@ class Imported(msgspec.Struct, frozen=True, kw_only=True):
     """None when it was not stored."""
     taken_over: list[str]
     changed: list[str]
+    quirks: list[str]
     needs: list[str]
     missing_secrets: list[str] = []
     """Its inputs for which a secret has to be given first."""
@@ -38,11 +38,7 @@ class Imported(msgspec.Struct, frozen=True, kw_only=True):
 def look_around(connection: Connection) -> Here:
     """Read what an import can refer to."""
     accounts, _ = list_integrations(connection)
-    actions = {action.name: int(action.id) for action in load_actions(connection).values()}
-    shared = load_shared(connection)
-    return Here(
-        accounts=tuple(each.id for each in accounts), actions=actions, test_accounts=bool(shared.test_accounts.values)
-    )
+    return Here(accounts=tuple(each.id for each in accounts), shared=load_shared(connection))
 
 
 def store(
@@ -87,6 +83,7 @@ def store(
                 id=None if stored is None else DestinationId(stored.id),
                 taken_over=each.taken_over,
                 changed=each.changed,
+                quirks=each.quirks,
                 needs=needs,
                 missing_secrets=missing,
             )

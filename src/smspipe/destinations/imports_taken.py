@@ -6,6 +6,8 @@ from typing import Any, Final
 
 import msgspec
 
+from smspipe.model.filter import Shared
+
 Document = dict[str, Any]
 
 
@@ -18,6 +20,8 @@ class Taken(msgspec.Struct, kw_only=True):
     taken_over: list[str] = []
     changed: list[str] = []
     """What differs from PostHog, and why."""
+    quirks: list[str] = []
+    """On which of PostHog's ways of comparing its filter depends, each with a value that would differ without."""
     needs: list[str] = []
     """What a person has to do."""
     own: bool = False
@@ -26,7 +30,7 @@ class Taken(msgspec.Struct, kw_only=True):
     def leave(self, why: str) -> "Taken":
         """Say why it is not taken over; what else would be said of it no longer counts."""
         self.body = None
-        self.taken_over, self.changed, self.needs = [], [], [why]
+        self.taken_over, self.changed, self.quirks, self.needs = [], [], [], [why]
         return self
 
 
@@ -51,10 +55,13 @@ class Here(msgspec.Struct, frozen=True, kw_only=True):
     """What is stored here, as far as an import can refer to it."""
 
     accounts: tuple[int, ...] = ()
-    actions: Mapping[str, int] = MappingProxyType({})
-    """Ids by name."""
-    test_accounts: bool = False
-    """The project has said whom it counts as its own people."""
+    shared: Shared = Shared()
+    """What filters refer to."""
+
+    @property
+    def actions(self) -> dict[str, int]:
+        """Ids of the actions by name."""
+        return {action.name: int(action.id) for action in self.shared.actions.values()}
 
 
 SWITCHED_OFF: Final = "It is switched off here, so that no text is sent twice. Switch it off in PostHog first."

@@ -119,7 +119,9 @@ def _tell_category(taken: Taken, config: Mapping[str, Any]) -> None:
         f"It is {kind}: PostHog leaves out people who opted out on its own page. That list is not in the export;"
         " here those are left out who answered STOP."
     )
-    taken.needs.append("Store the numbers that opted out in PostHog here, before it is switched on.")
+    taken.needs.append(
+        "Store the numbers that opted out in PostHog here (smspipe optouts import), before it is switched on."
+    )
 
 
 def _narrow(taken: Taken, step: Mapping[str, Any]) -> bool:
