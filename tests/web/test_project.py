@@ -63,7 +63,10 @@ async def test_a_wrong_filter_is_answered_with_its_place(running: Api) -> None:
 async def test_a_filter_leaves_out_whom_the_project_names_now(running: Api, body: dict[str, Any]) -> None:
     made = await running.create({**body, "filters": {**body["filters"], "filter_test_accounts": True}})
     path = f"/api/projects/1/hog_functions/{made['id']}/invocations/"
-    ann: dict[str, Any] = {"id": "1", "properties": {"phone": "+15005550009", "name": "Ann", "email": "ann@example.com"}}
+    ann: dict[str, Any] = {
+        "id": "1",
+        "properties": {"phone": "+15005550009", "name": "Ann", "email": "ann@example.com"},
+    }
     sample: dict[str, Any] = {"globals": {"event": {"event": "signup", "distinct_id": "ann"}, "person": ann}}
     _, before = await running.call("POST", path, sample)
     await running.call("PATCH", PATH, {"test_account_filters": [OURS]})
@@ -80,6 +83,9 @@ async def test_a_filter_that_does_not_ask_for_it_texts_everybody(running: Api, b
     await running.call("PATCH", PATH, {"test_account_filters": [OURS]})
     made = await running.create(body)
     path = f"/api/projects/1/hog_functions/{made['id']}/invocations/"
-    ann: dict[str, Any] = {"id": "1", "properties": {"phone": "+15005550009", "name": "Ann", "email": "ann@example.com"}}
+    ann: dict[str, Any] = {
+        "id": "1",
+        "properties": {"phone": "+15005550009", "name": "Ann", "email": "ann@example.com"},
+    }
     sample: dict[str, Any] = {"globals": {"event": {"event": "signup", "distinct_id": "ann"}, "person": ann}}
     assert (await running.call("POST", path, sample))[1]["status"] == "success"
