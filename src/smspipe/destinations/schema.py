@@ -12,6 +12,7 @@ from smspipe.destinations import document as reading
 from smspipe.destinations import options, short, templates
 from smspipe.destinations.filters import LARGEST_THRESHOLD, LONGEST_SECONDS
 from smspipe.matching.operators import OF_VALUES
+from smspipe.model.destination import WhenAbsent
 from smspipe.model.filter import Mode
 
 Schema = dict[str, Any]
@@ -148,8 +149,8 @@ def _options() -> dict[str, Schema]:
         "default_country": _TEXT | {"pattern": "^[A-Z]{2}$"},
         "filter_mode": {"enum": [mode.value for mode in Mode]},
         "escape_html": _FLAG,
-        "pace": {"type": "number", "exclusiveMinimum": 0},
-        "unconfirmed": {"enum": ["send_again", "hold"]},
+        "pace": {"type": "number", "minimum": options.SLOWEST, "maximum": options.FASTEST},
+        "unconfirmed": {"enum": [each.value for each in WhenAbsent]},
     }
     return {key: {"anyOf": [known[key], {"type": "null"}]} if key in known else _ANY for key in options.KEYS}
 
