@@ -57,7 +57,7 @@ def test_a_whole_document_is_taken_alone_and_in_lists(value: Any) -> None:
 
 
 def test_an_export_is_taken() -> None:
-    long = {
+    long: dict[str, Any] = {
         "id": "x",
         "name": "a",
         "type": "destination",

@@ -14,6 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from smspipe.matching import FilterError
+from smspipe.matching.contradictions import contradictions
 from smspipe.model.destination import Destination
 from smspipe.model.errors import Invalid
 from smspipe.model.outcome import Reason, Refusal
@@ -100,6 +101,7 @@ def lint(
                 saw=each.saw, hint=each.hint)
         for each in unknown_names(prepared, site, recent)
     ]  # fmt: skip
+    found += _contradictions(destination, site)
     found += _characters_of_template(destination)
     if matched:
         found += _Look(prepared, matched, now, most_segments).findings()
@@ -117,6 +119,13 @@ def _not_compiling(error: Invalid) -> Finding:
     return Finding(
         code=Code.DOES_NOT_COMPILE, field=error.field or "", saw=str(error), hint=hint, position=error.position
     )
+
+
+def _contradictions(destination: Destination, site: Site) -> Iterator[Finding]:
+    proved = contradictions(destination.filter, actions=site.actions, test_accounts=site.test_accounts)
+    if proved:
+        saw = f"No event can ever match: {' '.join(each.rstrip('.') + '.' for each in proved)}"
+        yield Finding(code=Code.NEVER_MATCHES, field="filters", saw=saw, hint="Take one of the conditions away.")
 
 
 def _matches(prepared: Prepared, met: Met, now: datetime) -> bool:
