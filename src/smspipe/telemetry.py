@@ -140,16 +140,26 @@ STEPS: Final = (
 """The labelled steps, in the order in which an event meets them."""
 
 
+def _kill() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 _crash_at, _crash_after = "", 0
+_die: Callable[[], None] = _kill
 
 
-def crash_at(step: str) -> None:
-    """Ask to be killed at a labelled step: `step`, or `step:n` for its n-th time. For the kill tests; "" for never."""
-    global _crash_at, _crash_after
+def crash_at(step: str, die: Callable[[], None] = _kill) -> None:
+    """
+    Ask to be killed at a labelled step: `step`, or `step:n` for its n-th time. For the kill tests; "" for never.
+
+    `die` ends the process; the simulator, whose processes are not the system's, has its own way.
+    """
+    global _crash_at, _crash_after, _die
     _crash_at, _, nth = step.partition(":")
     if _crash_at and _crash_at not in STEPS:
         raise ValueError(f"There is no step {_crash_at!r}; there are {', '.join(STEPS)}.")
     _crash_after = int(nth or "1")
+    _die = die
 
 
 def reached(step: str) -> None:
@@ -162,4 +172,4 @@ def reached(step: str) -> None:
     if step == _crash_at:
         _crash_after -= 1
         if _crash_after <= 0:
-            os.kill(os.getpid(), signal.SIGKILL)
+            _die()

@@ -554,7 +554,7 @@ async def test_closing_while_a_connection_is_opened_sends_nothing_on_it(serve: S
     assert client.under_way == 1
     await asyncio.wait_for(client.close(), 5)
     assert isinstance(await sending, Later)
-    assert client._connections == set()
+    assert not client._connections
     assert peer.posts == 0
 
 

@@ -51,6 +51,8 @@ class Writer(threading.Thread):
         self._deliver = deliver or (lambda hand_out: hand_out())
         self._waiting: list[_Task[Any]] = []
         self._wake = threading.Condition()
+        self._connection: Connection | None = None
+        """Kept from group to group, None when the next one needs a new one."""
         self._ending = False
 
     def submit(self, job: Job[T], then: Callable[[T | None, BaseException | None], None]) -> None:
@@ -90,21 +92,31 @@ class Writer(threading.Thread):
 
     def run(self) -> None:
         """Write, group after group, until `stop`."""
-        connection: Connection | None = None
         while True:
             with self._wake:
                 while not self._waiting and not self._ending:
                     self._wake.wait()
-                group, self._waiting = self._waiting, []
-            if not group:
-                break
-            connection = self._write(connection, group)
-            self._deliver(lambda group=group: _hand_out(group))  # type: ignore[misc]  # binds this turn's group
-        if connection is not None:
-            connection.close()
+                if not self._waiting:
+                    break
+            self._deliver(self.write_group())
+        if self._connection is not None:
+            self._connection.close()
 
-    def _write(self, connection: Connection | None, group: list[_Task[Any]]) -> Connection | None:
-        """Write a group; give the connection for the next one, None when that needs a new one."""
+    def write_group(self) -> Callable[[], None]:
+        """
+        Write all that waits in one transaction, and give the function that hands the results out.
+
+        The thread does nothing else, over and over. Where time is not the machine's, as in the simulator, there is no
+        thread and somebody calls this in its place.
+        """
+        with self._wake:
+            group, self._waiting = self._waiting, []
+        self._write(group)
+        return lambda: _hand_out(group)
+
+    def _write(self, group: list[_Task[Any]]) -> None:
+        """Write a group; whatever went wrong, the next one finds a connection without a transaction."""
+        connection, self._connection = self._connection, None
         try:
             if connection is None:
                 connection = self._database.engine.connect()
@@ -113,6 +125,7 @@ class Writer(threading.Thread):
                 _run(connection, task)
             end_write(connection)
             count("smspipe_commits_total")
+            self._connection = connection
         except (DBAPIError, InvalidRequestError, sqlite3.Error) as error:
             fault = as_fault(error)
             fault.__cause__ = error
@@ -120,8 +133,6 @@ class Writer(threading.Thread):
                 task.error = task.error or fault
             if connection is not None:
                 _give_up(connection)
-            return None
-        return connection
 
 
 def _run(connection: Connection, task: _Task[Any]) -> None:

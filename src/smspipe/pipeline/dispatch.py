@@ -78,6 +78,7 @@ class Dispatch:
         callback: Callable[[Delivery], str] | None,
         hasher: Hasher,
         slots: int = 64,
+        chance: Callable[[], float] = random.random,
     ) -> None:
         """
         Prepare; `start` begins.
@@ -93,6 +94,7 @@ class Dispatch:
             callback: gives the address that Twilio reports a delivery's fate to; None to ask for no reports.
             hasher: of the register of opt-outs.
             slots: how many deliveries may be SENDING at once.
+            chance: random numbers from 0 to 1, which spread retries.
         """
         self._client = client
         self._writer = writer
@@ -121,7 +123,7 @@ class Dispatch:
         self._idle = asyncio.Event()
         self._idle.set()
         self._ending = False
-        self._random = random.Random()  # noqa: S311 (spreads retries; nothing to guess)
+        self._chance = chance
 
     def start(self) -> None:
         """Look for what waits in the ledger."""
@@ -251,7 +253,7 @@ class Dispatch:
             case AccountFault():
                 move = Move.HOLD
             case Later():
-                again = next_try(delivery.attempts, answer.retry_after, now, self._random.random())
+                again = next_try(delivery.attempts, answer.retry_after, now, self._chance())
                 if self._ending:
                     again = now
                 in_time = delivery.expires_at is None or again <= delivery.expires_at

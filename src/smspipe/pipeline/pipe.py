@@ -7,6 +7,7 @@ fan-out reads them from the log behind its cursor.
 """
 
 import asyncio
+import random
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
@@ -80,6 +81,7 @@ class Pipe:
         limits: Limits,
         callback: Callable[[Delivery], str] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
+        chance: Callable[[], float] = random.random,
     ) -> None:
         """
         Prepare; `start` begins.
@@ -94,6 +96,7 @@ class Pipe:
             limits: how much may wait where.
             callback: gives the address that Twilio reports a delivery's fate to; None to ask for no reports.
             monotonic: seconds by a clock that nobody sets.
+            chance: random numbers from 0 to 1, which spread retries.
         """
         self._writer = writer
         self._keyring = keyring
@@ -136,6 +139,7 @@ class Pipe:
             callback=callback,
             hasher=hasher,
             slots=limits.slots,
+            chance=chance,
         )
         self.sweep = Sweep(
             client=client,

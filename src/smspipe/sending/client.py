@@ -87,7 +87,8 @@ class Client:
         self._under_way = 0
         self._turns: deque[asyncio.Future[bool]] = deque()
         self._idle: list[Connection] = []
-        self._connections: set[Connection] = set()
+        self._connections: dict[Connection, None] = {}
+        """The open ones, in the order in which they were opened."""
         self._tasks: set[asyncio.Task[Answer]] = set()
         self._sweeper: asyncio.TimerHandle | None = None
         self._closing = False
@@ -294,19 +295,19 @@ class Client:
                 )
         except (OSError, UnicodeError) as error:
             return Later(saw=f"No connection to {self._host_header}: {_explain(error)}. Nothing was sent.")
-        self._connections.add(connection)
+        self._connections[connection] = None
         if self._closing:
             connection.lose("smspipe was shutting down")
             return Later(saw="smspipe is shutting down; the message waits for its next start.")
         if not connection.is_open():
-            self._connections.discard(connection)
+            self._connections.pop(connection, None)
             return Later(saw=f"{self._host_header} closed the connection at once. Nothing was sent.")
         if self._sweeper is None:
             self._sweeper = loop.call_later(self._tick, self._sweep, loop)
         return connection
 
     def _forget(self, connection: Connection) -> None:
-        self._connections.discard(connection)
+        self._connections.pop(connection, None)
         if connection in self._idle:
             self._idle.remove(connection)
         if self._closing and not self._connections:
