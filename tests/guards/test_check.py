@@ -1,64 +1,78 @@
 """The guards' order and words."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
-from smspipe.guards import Facts, check_guards
+from smspipe.guards import Case, check_guards
 from smspipe.guards.check import spell
 from smspipe.model.cooldown import Window
+from smspipe.model.event import Event
+from smspipe.model.message import Encoding, Message
 from smspipe.model.outcome import Reason, Refusal, Step
-from tests.pipeline.conftest import HOUR, NOW, a_cooldown, a_destination, an_event
+from smspipe.model.phone import E164
+from tests.pipeline.conftest import HOUR, NOW, Ledger, a_cooldown, a_destination, an_event
 
-FREE = Facts(opted_out=False, duplicate=False, window=None)
 TAKEN = Window(ends_at=NOW + HOUR, entered=1)
 OLD = an_event(timestamp=NOW - timedelta(days=2), historical=True)
 
 
-def names(facts: Facts, event: object = None) -> list[str]:
-    """Give the guards' answers in order, a refusal by its reason, up to the first refusal."""
-    found = []
-    for answer in check_guards(facts, an_event() if event is None else OLD, a_destination(cooldown=a_cooldown()), NOW):
-        found.append(answer.reason.value if isinstance(answer, Refusal) else answer.name)
-        if isinstance(answer, Refusal):
-            break
-    return found
+def a_case(known: Ledger | None = None, **fields: Any) -> Case:
+    """Make the case of a text that nothing speaks against; fields as given."""
+    given: dict[str, Any] = {
+        "event": an_event(),
+        "person": None,
+        "destination": a_destination(cooldown=a_cooldown()),
+        "route": 0,
+        "message": Message(
+            to=E164("+15005550009"), sender="+15005550006", body="Hi", encoding=Encoding.GSM_7, segments=1
+        ),
+        "cooldown_key": "ann",
+        "known": known or Ledger(),
+        "now": NOW,
+    }
+    return Case(**(given | fields))
 
 
-def test_the_order_is_duplicate_age_cooldown() -> None:
-    assert names(FREE) == ["opted_out", "duplicate", "age", "cooldown"]
+def names(case: Case) -> list[str]:
+    """Give the guards' answers in order, a refusal by its reason."""
+    return [each.name if isinstance(each, Step) else each.reason.value for each in check_guards(case)]
+
+
+def test_the_order_is_opted_out_duplicate_age_cooldown() -> None:
+    assert names(a_case()) == ["opted_out", "duplicate", "age", "cooldown"]
 
 
 @pytest.mark.parametrize(
-    ("facts", "event", "answers"),
+    ("known", "event", "answers"),
     [
-        (Facts(opted_out=False, duplicate=True, window=TAKEN), OLD, ["opted_out", "duplicate"]),
-        (Facts(opted_out=False, duplicate=False, window=TAKEN), OLD, ["opted_out", "duplicate", "historical"]),
-        (Facts(opted_out=False, duplicate=False, window=TAKEN), None, ["opted_out", "duplicate", "age", "cooldown"]),
+        (Ledger(opted_out=True, known=True, window=TAKEN), OLD, ["opted_out"]),
+        (Ledger(known=True, window=TAKEN), OLD, ["opted_out", "duplicate"]),
+        (Ledger(window=TAKEN), OLD, ["opted_out", "duplicate", "historical"]),
+        (Ledger(window=TAKEN), an_event(), ["opted_out", "duplicate", "age", "cooldown"]),
     ],
-    ids=["all three", "age and cooldown", "cooldown alone"],
+    ids=["all four", "duplicate, age and cooldown", "age and cooldown", "cooldown alone"],
 )
-def test_the_first_refusal_wins(facts: Facts, event: object, answers: list[str]) -> None:
-    assert names(facts, event) == answers
+def test_the_first_refusal_wins(known: Ledger, event: Event, answers: list[str]) -> None:
+    given = list(check_guards(a_case(known, event=event)))
+    assert [each.name if isinstance(each, Step) else each.reason.value for each in given] == answers
+    assert isinstance(given[-1], Refusal)
 
 
 def test_without_a_cooldown_none_is_asked() -> None:
-    steps = list(check_guards(Facts(opted_out=False, duplicate=False, window=TAKEN), an_event(), a_destination(), NOW))
-    assert [step.name for step in steps if isinstance(step, Step)] == ["opted_out", "duplicate", "age"]
+    assert names(a_case(Ledger(window=TAKEN), destination=a_destination())) == ["opted_out", "duplicate", "age"]
 
 
 def test_a_place_that_was_given_back_lets_the_next_through() -> None:
-    window = Window(ends_at=NOW + HOUR, entered=5, vacant=True)
-    *_, last = check_guards(
-        Facts(opted_out=False, duplicate=False, window=window), an_event(), a_destination(cooldown=a_cooldown()), NOW
-    )
+    *_, last = check_guards(a_case(Ledger(window=Window(ends_at=NOW + HOUR, entered=5, vacant=True))))
     assert isinstance(last, Step)
     assert last.ok
 
 
 def test_too_old_names_the_age_and_the_limit() -> None:
     event = an_event(timestamp=NOW - timedelta(days=3))
-    *_, last = check_guards(FREE, event, a_destination(max_age=HOUR), NOW)
+    *_, last = check_guards(a_case(event=event, destination=a_destination(max_age=HOUR)))
     assert isinstance(last, Refusal)
     assert last.reason is Reason.TOO_OLD
     assert "3 days" in last.saw

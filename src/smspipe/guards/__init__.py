@@ -4,6 +4,7 @@ Deciders: may this text be sent, here and now, to this person? The first refusal
 The order is fixed and documented in `docs/reference/reasons.md`.
 """
 
-from smspipe.guards.check import Facts, check_guards
+from smspipe.guards.case import Case, Delay, Guard, Known, Verdict
+from smspipe.guards.check import GUARDS, check_guards
 
-__all__ = ["Facts", "check_guards"]
+__all__ = ["GUARDS", "Case", "Delay", "Guard", "Known", "Verdict", "check_guards"]

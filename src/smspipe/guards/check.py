@@ -1,13 +1,14 @@
-"""The guards, one after the other. Each sees facts that were read in the transaction that acts on the answer."""
+"""
+The guards in their order. The first refusal wins; every step that ran is kept with what it saw.
+
+Each guard is one function of a `Case`: it sees facts that are read in the transaction that acts on the answer.
+"""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
+from typing import Final
 
-import msgspec
-
-from smspipe.model.cooldown import Window
-from smspipe.model.destination import Cooldown, Destination
-from smspipe.model.event import Event
+from smspipe.guards.case import Case, Delay, Guard, Verdict
 from smspipe.model.outcome import Reason, Refusal, Step
 
 _OK_OPTED_OUT = Step(name="opted_out", ok=True)
@@ -15,57 +16,65 @@ _OK_DUPLICATE = Step(name="duplicate", ok=True)
 _OK_AGE = Step(name="age", ok=True)
 
 
-class Facts(msgspec.Struct, frozen=True, kw_only=True):
-    """What the guards must know and an event cannot tell."""
-
-    opted_out: bool
-    """The recipient wants no texts from this sender."""
-    duplicate: bool
-    """The ledger already holds this event for this destination and recipient."""
-    window: Window | None
-    """The cooldown window of this text's key; None when there is no cooldown, or its key is empty."""
-
-
-def check_guards(facts: Facts, event: Event, destination: Destination, now: datetime) -> Iterator[Step | Refusal]:
-    """Give each guard's step, in order; a refusal is the last."""
-    if facts.opted_out:
-        yield Refusal(reason=Reason.OPTED_OUT, saw="The recipient has opted out of texts from this sender.")
-        return
-    yield _OK_OPTED_OUT
-    if facts.duplicate:
-        yield Refusal(reason=Reason.DUPLICATE, saw="The same event was decided on here before.")
-        return
-    yield _OK_DUPLICATE
-    yield _check_age(event, destination, now)
-    if destination.cooldown is not None:
-        yield _check_cooldown(facts.window, destination.cooldown, now)
+def check_guards(case: Case) -> Iterator[Step | Refusal | Delay]:
+    """Give each guard's answer, in order; a refusal is the last. A delay lets the later guards speak."""
+    for guard in GUARDS:
+        answer = guard(case)
+        if answer is not None:
+            yield answer
+            if isinstance(answer, Refusal):
+                return
 
 
-def _check_age(event: Event, destination: Destination, now: datetime) -> Step | Refusal:
+def check_opted_out(case: Case) -> Verdict:
+    """Refuse who said STOP to this sender."""
+    if case.known.opted_out(case.message.to, case.message.sender):
+        return Refusal(reason=Reason.OPTED_OUT, saw="The recipient has opted out of texts from this sender.")
+    return _OK_OPTED_OUT
+
+
+def check_duplicate(case: Case) -> Verdict:
+    """Refuse an event that was decided on before."""
+    if case.known.known(case.event.uuid, case.destination.id, case.route):
+        return Refusal(reason=Reason.DUPLICATE, saw="The same event was decided on here before.")
+    return _OK_DUPLICATE
+
+
+def check_age(case: Case) -> Verdict:
     """Refuse what happened too long ago to be news: a text about it would surprise, not inform."""
+    event, longest = case.event, case.destination.max_age
     if event.historical:
         return Refusal(reason=Reason.HISTORICAL, saw="The event came in a historical migration, which sends no texts.")
-    if now - event.timestamp > destination.max_age:
+    if case.now - event.timestamp > longest:
         return Refusal(
             reason=Reason.TOO_OLD,
-            saw=f"The event is {spell(now - event.timestamp)} old; this destination takes events up to "
-            f"{spell(destination.max_age)} old.",
+            saw=f"The event is {spell(case.now - event.timestamp)} old; this destination takes events up to "
+            f"{spell(longest)} old.",
         )
     return _OK_AGE
 
 
-def _check_cooldown(window: Window | None, cooldown: Cooldown, now: datetime) -> Step | Refusal:
-    if window is None:
+def check_cooldown(case: Case) -> Verdict:
+    """Refuse a text whose like was let through within the cooldown."""
+    cooldown = case.destination.cooldown
+    if cooldown is None:
+        return None
+    if not case.cooldown_key:
         return Step(name="cooldown", ok=True, saw="The cooldown's key is empty for this event: it holds nothing back.")
+    window = case.known.window(case.destination.id, case.cooldown_key, cooldown.ttl)
     if not window.admits(cooldown.threshold):
         began = window.ends_at - cooldown.ttl
         return Refusal(
             reason=Reason.COOLDOWN,
-            saw=f"A text with the same cooldown key was let through {spell(now - began)} ago; "
+            saw=f"A text with the same cooldown key was let through {spell(case.now - began)} ago; "
             f"the next is possible at {window.ends_at:%Y-%m-%d %H:%M:%S} UTC.",
             until=window.ends_at,
         )
     return Step(name="cooldown", ok=True, saw=f"No text with the same key within {spell(cooldown.ttl)}.")
+
+
+GUARDS: Final[tuple[Guard, ...]] = (check_opted_out, check_duplicate, check_age, check_cooldown)
+"""In the order of `docs/explanation/guards-order.md`."""
 
 
 def spell(span: timedelta) -> str:

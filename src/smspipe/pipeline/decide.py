@@ -6,18 +6,16 @@ Pure but for what `Known` looks up, and that belongs to the caller's transaction
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import Any, Protocol
+from datetime import datetime
+from typing import Any
 
 import msgspec
 
-from smspipe.guards import Facts, check_guards
+from smspipe.guards import Case, Delay, Known, check_guards
 from smspipe.matching import FilterError
-from smspipe.model.cooldown import Window
 from smspipe.model.destination import Destination
 from smspipe.model.errors import Invalid
 from smspipe.model.event import Event, Group
-from smspipe.model.ids import DestinationId, EventUuid
 from smspipe.model.message import Message
 from smspipe.model.outcome import Reason, Refusal, Step
 from smspipe.model.person import Person
@@ -35,19 +33,6 @@ from smspipe.rendering import (
 )
 
 
-class Known(Protocol):
-    """What a decision asks of the ledger."""
-
-    def opted_out(self, to: str, sender: str) -> bool:
-        """Does the recipient want no texts from this sender?"""
-
-    def known(self, event: EventUuid, destination: DestinationId, route: int) -> bool:
-        """Was this event already decided on for this destination and route?"""
-
-    def window(self, destination: DestinationId, key: str, ttl: timedelta) -> Window:
-        """Give the cooldown window of a key as it stands."""
-
-
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """What becomes of an event on one route of a destination: a message, or the reason why there is none."""
 
@@ -57,6 +42,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     message: Message | None = None
     reason: Reason | None = None
     until: datetime | None = None
+    """When a refused text would be possible; or, of a message, until when it waits, for `reason`."""
     to: str | None = None
     """The recipient as far as it was found, for the ledger: also of a text that is not sent."""
     cooldown_key: str | None = None
@@ -90,16 +76,23 @@ def decide(
         inputs={},
         roots=prepared.roots,
     )
-    return [_Walk(event, prepared, route, values, now).decide(known) for route in routes]
+    return [_Walk(event, person, prepared, route, values, now).decide(known) for route in routes]
 
 
 class _Walk:
     """One event's way along one route: each step is noted, the first refusal ends it."""
 
     def __init__(
-        self, event: Event, prepared: Prepared, route: PreparedRoute, values: dict[str, Any], now: datetime
+        self,
+        event: Event,
+        person: Person | None,
+        prepared: Prepared,
+        route: PreparedRoute,
+        values: dict[str, Any],
+        now: datetime,
     ) -> None:
         self.event = event
+        self.person = person
         self.prepared = prepared
         self.route = route
         self.values = values
@@ -114,28 +107,37 @@ class _Walk:
         text = self._render()
         if isinstance(text, Refusal):
             return self._refuse(text)
-        window = None
         if destination.cooldown is not None:
             try:
                 self.key = self._cooldown_key()
             except TemplateError as error:
                 return self._fail("cooldown", Reason.TEMPLATE_ERROR, str(error))
-            if self.key:
-                window = known.window(destination.id, self.key, destination.cooldown.ttl)
-        facts = Facts(
-            opted_out=known.opted_out(text.to, text.sender),
-            duplicate=known.known(self.event.uuid, destination.id, self.route.index),
-            window=window,
+        case = Case(
+            event=self.event,
+            person=self.person,
+            destination=destination,
+            route=self.route.index,
+            message=text,
+            cooldown_key=self.key,
+            known=known,
+            now=self.now,
         )
-        for answer in check_guards(facts, self.event, destination, self.now):
+        delay: Delay | None = None
+        for answer in check_guards(case):
             if isinstance(answer, Refusal):
                 return self._refuse(answer)
-            self.steps.append(answer)
+            if isinstance(answer, Delay):
+                delay = answer if delay is None or answer.until > delay.until else delay
+                self.steps.append(Step(name=answer.reason.value, ok=True, saw=answer.saw, reason=answer.reason))
+            else:
+                self.steps.append(answer)
         return Decision(
             destination=destination,
             route=self.route.index,
             steps=tuple(self.steps),
             message=text,
+            reason=None if delay is None else delay.reason,
+            until=None if delay is None else delay.until,
             to=self.to,
             cooldown_key=self.key,
         )

@@ -183,7 +183,7 @@ def _open(
         desk.book.enter(destination.id, key, id_ if text is not None else None)
     status, reason, why = Status.SUPPRESSED, decision.reason, None
     if text is not None:
-        status = Status.SENDING if free else Status.PENDING
+        status = Status.SENDING if free and decision.until is None else Status.PENDING
         if why := obstacle(destination):
             status, reason = Status.HELD, Reason.CREDENTIALS
     return Delivery(
@@ -204,7 +204,7 @@ def _open(
         encoding=None if text is None else text.encoding.value,
         attempts=1 if status is Status.SENDING else 0,
         error_message=why,
-        not_before=now if text is not None else decision.until,
+        not_before=decision.until or (now if text is not None else None),
         expires_at=None if text is None else event.timestamp + destination.max_age,
         sent_at=now if status is Status.SENDING else None,
         settled_at=now if status is Status.SUPPRESSED else None,

@@ -1,0 +1,55 @@
+"""What the guards look at: a text that is ready to be sent, and what the ledger and the registers know."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import msgspec
+
+from smspipe.model.cooldown import Window
+from smspipe.model.destination import Destination
+from smspipe.model.event import Event
+from smspipe.model.ids import DestinationId, EventUuid
+from smspipe.model.message import Message
+from smspipe.model.outcome import Reason, Refusal, Step
+from smspipe.model.person import Person
+
+
+class Known(Protocol):
+    """What guards ask of the ledger and the registers; each question is answered from the transaction that acts."""
+
+    def opted_out(self, to: str, sender: str) -> bool:
+        """Does the recipient want no texts from this sender?"""
+
+    def known(self, event: EventUuid, destination: DestinationId, route: int) -> bool:
+        """Was this event already decided on for this destination and route?"""
+
+    def window(self, destination: DestinationId, key: str, ttl: timedelta) -> Window:
+        """Give the cooldown window of a key as it stands."""
+
+
+class Case(msgspec.Struct, frozen=True, kw_only=True):
+    """One text that guards are asked about."""
+
+    event: Event
+    person: Person | None
+    destination: Destination
+    route: int
+    message: Message
+    cooldown_key: str | None
+    """As it was rendered; None where there is no cooldown, empty where nothing is held back."""
+    known: Known
+    now: datetime
+
+
+class Delay(msgspec.Struct, frozen=True, kw_only=True):
+    """A considered not yet: the text waits until an instant, and may leave then."""
+
+    reason: Reason
+    until: datetime
+    saw: str
+
+
+Verdict = Step | Refusal | Delay | None
+"""A guard's answer; None when it has nothing to look at for this destination."""
+Guard = Callable[[Case], Verdict]
