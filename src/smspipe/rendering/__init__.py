@@ -8,6 +8,7 @@ from smspipe.rendering.globals import ROOTS, globals_for
 from smspipe.rendering.message import message
 from smspipe.rendering.recipient import Recipient, check_sender, find_recipient
 from smspipe.rendering.segments import BODY_UNITS, Segments, check_body, count_segments
+from smspipe.rendering.smart import smart_encode
 from smspipe.rendering.template import CompiledText, TemplateError, compile_text
 
 __all__ = [
@@ -24,4 +25,5 @@ __all__ = [
     "find_recipient",
     "globals_for",
     "message",
+    "smart_encode",
 ]
