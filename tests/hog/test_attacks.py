@@ -1,6 +1,8 @@
 """Templates are user input: whatever one says, it reaches nothing of Python, ends soon, and fails in one known way."""
 
 import json
+import time
+import tracemalloc
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -102,6 +104,66 @@ def test_a_monstrous_source_is_refused(source: str) -> None:
 def test_a_greedy_expression_is_stopped(source: str) -> None:
     with pytest.raises(HogError):
         compile_expression(source)({"big": BIG, "long": LONG}, NOW)
+
+
+BOMBS = [
+    "arrayMap(x -> arrayMap(y -> arrayMap(z -> concat(x, y, z), range(1000)), range(1000)), range(1000))",
+    "arrayReduce((a, x) -> arrayPushBack(a, a), range(100000), [])",
+    "arrayReduce((a, x) -> concat(a, a), range(10000), 'x')",
+    "arrayReduce((a, x) -> a || a || a, range(10000), 'x')",
+    "arrayReduce((a, x) -> jsonStringify([a, a]), range(1000), 'x')",
+    "arrayReduce((a, x) -> base64Encode(a), range(10000), big)",
+    "arrayReduce((a, x) -> splitByString('', jsonStringify(a)), range(100), ['x'])",
+    "jsonParse(concat(replaceAll(big, 'x', '['), '1'))",
+    "JSONLength(replaceAll(big, 'x', '[{\"a\":'))",
+    "replaceAll(replaceAll(big, 'x', 'xxxxxxxxxx'), 'x', 'xxxxxxxxxx')",
+    "arrayStringConcat(long, big)",
+    "range(-1e308, 1e308)",
+    "range(9007199254740991)",
+    "formatDateTime(now(), replaceAll(big, 'x', '%F%T%M%W'))",
+    "arrayMap(x -> formatDateTime(now(), '%M %W %F %T %r %D'), range(1000000))",
+    "arrayMap(x -> toDateTime(big), arrayMap(y -> big, range(100000)))",
+    "arrayMap(x -> arraySort(long), range(1000))",
+    "arrayMap(x -> match(big, concat('(a|b|ab){1,', toString(x), '}$')), range(1, 1000))",
+    "arrayReduce((f, x) -> (y -> f(f(y))), range(90), x -> x)(1)",
+    "(f -> f(f))(f -> f(f) || f(f))",
+    "arrayMap(x -> big ilike concat('%', big, '%'), range(100000))",
+    "arrayMap(x -> sha256HmacChain([big, big]), range(9000))",
+    "arrayMap(x -> dateAdd('month', 1e308, now()), range(1000000))",
+    "arrayMap(x -> upper(big), range(1000))",
+    "arrayMap(x -> reverse(big), range(1000))",
+    "arrayMap(x -> toInt(big), range(100000))",
+    "arrayMap(x -> jsonParse(concat('\"', big, '\"')), range(1000))",
+    "arrayMap(x -> lower(big) = big, range(1000))",
+]
+"""Each would take hours, or all of the memory, if nothing counted."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("source", BOMBS, ids=range(len(BOMBS)))
+def test_a_bomb_is_stopped_in_little_time_and_memory(source: str) -> None:
+    program = compile_expression(source)
+    tracemalloc.start()
+    started = time.process_time()
+    try:
+        with pytest.raises(HogError):
+            program({"big": BIG, "long": LONG}, NOW)
+        took, (_, most_bytes) = time.process_time() - started, tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # Counting what is allocated makes Python several times slower; what is bounded here is the order.
+    assert took < 30
+    assert most_bytes < 256 * 1024 * 1024
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["1" * 5000, "1e999999999", "0x" + "f" * 5000, "9" * 400 + "." + "9" * 400, "-" + "9" * 5000, "0b" + "1" * 5000],
+)
+def test_a_number_of_thousands_of_digits_is_a_double(source: str) -> None:
+    value = compile_expression(source)({}, NOW)
+    assert type(value) in (int, float)
+    assert compile_template("<{" + source + "}>")({}, NOW).strip("<>-") in ("Infinity", "1e+400") or abs(value) > 1e300
 
 
 @pytest.mark.slow

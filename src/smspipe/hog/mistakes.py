@@ -91,21 +91,21 @@ def unexpected(source: str, token: Token, last: Token, unclosed: Unclosed | None
     """Say that a value is complete, and what stands after it belongs to nothing."""
     if slip := _slip(source, token):
         return slip
-    after = f" after '{_short(last.text)}'" if last.text else ""
+    after = f" after {_quoted(last.text)}" if last.text else ""
     if unclosed is None:
         wanted = "an operator or the end"
     elif unclosed.what is Opening.CONDITIONAL:
         return expected(source, token, f"':' and the other value of {unclosed.what}", _elvis(token))
     elif token.kind is Kind.END:
-        hint = f"Every {unclosed.opening.text} needs its {unclosed.sign}"
+        every = f"Every {unclosed.opening.text} needs its {unclosed.sign}"
         if unclosed.what is Opening.HOLE:
-            hint += "; write \\{ for a brace that is text"
+            every += "; write \\{ for a brace that is text"
         elif unclosed.what is Opening.KEY:
             return expected(source, token, "':' after a key of the object")
         return Invalid(
             f"The '{unclosed.opening.text}' that begins {unclosed.what} is never closed.",
             position=unclosed.opening.at,
-            hint=SINGLE_BRACES_HINT if "{{" in source[: unclosed.opening.at + 2] else f"{hint}.",
+            hint=SINGLE_BRACES_HINT if "{{" in source[: unclosed.opening.at + 2] else f"{every}.",
         )
     elif unclosed.what in (Opening.HOLE, Opening.PARENTHESIS, Opening.ITEM):
         wanted = f"an operator or '{unclosed.sign}'"
@@ -113,16 +113,17 @@ def unexpected(source: str, token: Token, last: Token, unclosed: Unclosed | None
         wanted = "':' and the value of the key"
     else:
         wanted = f"',' or '{unclosed.sign}'"
-    return Invalid(
-        f"Expected {wanted}{after}, but {_found(token)}.", position=token.at, hint=_hint(source, token, last)
-    )
+    hint = _hint(source, token, last)
+    if hint is None and unclosed is not None and unclosed.what is not Opening.HOLE and token.is_sign("}"):
+        hint = f"The '{unclosed.opening.text}' of {unclosed.what} needs its '{unclosed.sign}'."
+    return Invalid(f"Expected {wanted}{after}, but {_found(token)}.", position=token.at, hint=hint)
 
 
 def no_operand(source: str, token: Token, last: Token) -> Invalid:
     """Say that a value is missing."""
     if slip := _slip(source, token):
         return slip
-    after = f" after '{_short(last.text)}'" if last.text else ""
+    after = f" after {_quoted(last.text)}" if last.text else ""
     hint = _hint(source, token)
     if last.is_sign("?") and token.is_sign(":"):
         hint = _elvis(token)
@@ -204,7 +205,12 @@ def check_hyphen(source: str, node: Binary) -> None:
 
 
 def _found(token: Token) -> str:
-    return "the text ends here" if token.kind is Kind.END else f"found '{_short(token.text)}'"
+    return "the text ends here" if token.kind is Kind.END else f"found {_quoted(token.text)}"
+
+
+def _quoted(text: str) -> str:
+    """Put a word in quotes, unless it has some of its own."""
+    return _short(text) if text.startswith("'") else f"'{_short(text)}'"
 
 
 def _short(text: str) -> str:
@@ -258,6 +264,13 @@ def _hint(source: str, token: Token, last: Token | None = None) -> str | None:
         return _SQL[last.text.lower()]
     if last is not None and last.kind in (Kind.INTEGER, Kind.FLOAT, Kind.RADIX) and token.kind is Kind.NAME:
         return "Write text in quotes, or outside of the braces."
+    if token.kind is Kind.NAME and last is not None and last.kind is Kind.STRING:
+        return "An apostrophe inside of a text is written twice: 'it''s'."
+    in_braces = last is not None and last.kind in (Kind.STRING, Kind.NAME) and "{" in source[: last.at]
+    if token.is_sign(":") and in_braces and not source.startswith((":", "="), token.end):
+        return "An object has braces of its own: {{'key': 1}}."
+    if token.is_word("empty"):
+        return "Write empty(value), or value is null."
     if token.kind in (Kind.STRING, Kind.TEMPLATE) and last is not None:
         return "Join texts with '||', or write them outside of the braces."
     if token.is_sign("->"):
