@@ -8,8 +8,9 @@ import typer
 
 from smspipe.cli import output
 from smspipe.cli.client import PROJECT, Client, Refused, open_client
-from smspipe.cli.files import Document, read_files, resolve, write_documents
+from smspipe.cli.files import Document, read_files, write_documents
 from smspipe.cli.options import AsJson, Data, Misused, Url, example
+from smspipe.cli.references import resolve
 from smspipe.cli.telling import (
     count_changes,
     print_looked,

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from smspipe import config
 from smspipe.model.errors import Invalid
 
 if TYPE_CHECKING:
@@ -24,6 +23,8 @@ SUFFIXES: Final = (".yaml", ".yml", ".toml", ".json")
 _MOST_NODES: Final = 200_000
 """Values in a file. Aliases of aliases could make a small file endless."""
 _MOST_DEPTH: Final = 100
+_TAG: Final = "tag:yaml.org,2002:"
+_KINDS: Final = ("map", "seq", "str", "null", "bool", "int", "float")
 KeyPath = tuple[str | int, ...]
 
 
@@ -144,9 +145,10 @@ def _parse_yaml(name: str, text: str) -> Iterator[tuple[Any, dict[KeyPath, int]]
     except RecursionError as error:
         raise Invalid(f"{name} is nested too deeply.") from error
     for node in nodes:
-        if node is not None:
-            lines: dict[KeyPath, int] = {}
-            yield _Builder(name, lines).build(node, ()), lines
+        lines: dict[KeyPath, int] = {}
+        value = _Builder(name, lines).build(node, ())
+        if value is not None:  # an empty document stands between two marks
+            yield value, lines
 
 
 def _loader() -> "type[yaml.SafeLoader]":
@@ -164,7 +166,7 @@ def _loader() -> "type[yaml.SafeLoader]":
         ("float", r"^-?(?:0|[1-9][0-9]*)\.[0-9]+$", "-0123456789"),
         ("null", r"^(?:~|null|Null|NULL|)$", ["~", "n", "N", ""]),
     ):
-        Loader.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(pattern), list(first))
+        Loader.add_implicit_resolver(_TAG + tag, re.compile(pattern), list(first))
     return Loader
 
 
@@ -185,11 +187,16 @@ class _Builder:
         if self._count > _MOST_NODES or len(path) > _MOST_DEPTH:
             raise Invalid(f"{self._name}:{line} holds too much: an alias may repeat itself.")
         self._lines.setdefault(path, line)
+        if not node.tag.startswith(_TAG) or (kind := node.tag.removeprefix(_TAG)) not in _KINDS:
+            raise Invalid(f"{self._name}:{line} has the tag {node.tag}, which means nothing here.")
         if isinstance(node, yaml.SequenceNode):
             return [self.build(each, (*path, place)) for place, each in enumerate(node.value)]
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path)
-        return self._scalar(node, line)
+        try:
+            return _scalar(kind, node.value)
+        except ValueError as error:
+            raise Invalid(f"{self._name}:{line} is no YAML: this is no {kind}.") from error
 
     def _mapping(self, node: Any, path: KeyPath) -> dict[str, Any]:
         made: dict[str, Any] = {}
@@ -202,73 +209,19 @@ class _Builder:
             made[key] = self.build(value_node, (*path, key))
         return made
 
-    def _scalar(self, node: Any, line: int) -> Any:
-        kind = node.tag.removeprefix("tag:yaml.org,2002:")
-        match kind:
-            case "str":
-                return node.value
-            case "null":
-                return None
-            case "bool":
-                return node.value.lower() == "true"
-            case "int":
-                return int(node.value)
-            case "float":
-                return float(node.value)
-        raise Invalid(f"{self._name}:{line} has the tag {node.tag}, which means nothing here.")
 
-
-# ---- values from elsewhere -------------------------------------------------------------------------------------------
-
-_WITH_VALUES: Final = ("inputs", "account", "from", "to", "message")
-
-
-def resolve(documents: list[Document]) -> list[Document]:
-    """
-    Put in what documents only refer to: `{from_env: NAME}` and `{from_file: PATH}` (beside the document's own file).
-
-    Raises:
-        Invalid: a variable is not set, or a file cannot be read; every such place is named, and no value.
-    """
-    wrong: list[str] = []
-    resolved = []
-    for document in documents:
-        value = dict(document.value)
-        for key in _WITH_VALUES:
-            if key in value:
-                value[key] = _resolve(document, value[key], (key,), wrong)
-        resolved.append(msgspec.structs.replace(document, value=value))
-    if wrong:
-        raise Invalid(" ".join(wrong) + " Nothing was changed.")
-    return resolved
-
-
-def _resolve(document: Document, value: Any, path: KeyPath, wrong: list[str]) -> Any:
-    if not isinstance(value, dict):
-        return value
-    if value.keys() == {"from_env"} and isinstance(value["from_env"], str):
-        found = config.variable(value["from_env"])
-        if found is None:
-            wrong.append(f"{document.place(path)}: the environment has no {value['from_env']}.")
-        return _as_input(path, found)
-    if value.keys() == {"from_file"} and isinstance(value["from_file"], str):
-        return _as_input(path, _read_secret(document, value["from_file"], path, wrong))
-    return {key: _resolve(document, part, (*path, key), wrong) for key, part in value.items()}
-
-
-def _as_input(path: KeyPath, value: str | None) -> Any:
-    """Make an input of a value that stands in the place of one."""
-    return {"value": value} if path[0] == "inputs" and len(path) == 2 else value
-
-
-def _read_secret(document: Document, name: str, path: KeyPath, wrong: list[str]) -> str | None:
-    folder = Path() if document.file == "standard input" else Path(document.file).parent
-    try:
-        return (folder / name).read_text("utf-8").rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no text"
-        wrong.append(f"{document.place(path)}: {name} cannot be read: {reason}.")
-        return None
+def _scalar(kind: str, text: str) -> Any:
+    match kind:
+        case "null":
+            return None
+        case "bool":
+            return text.lower() == "true"
+        case "int":
+            return int(text)
+        case "float":
+            return float(text)
+        case _:
+            return text
 
 
 # ---- writing ---------------------------------------------------------------------------------------------------------
@@ -304,7 +257,7 @@ def write_yaml(value: Any) -> str:
 
     def text(dumper: yaml.SafeDumper, given: str) -> yaml.ScalarNode:
         style = "|" if "\n" in given else '"' if given[:1] in "+{" else None
-        return dumper.represent_scalar("tag:yaml.org,2002:str", given, style=style)
+        return dumper.represent_scalar(_TAG + "str", given, style=style)
 
     Dumper.add_representer(str, text)
     written: str = yaml.dump(value, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=100)
