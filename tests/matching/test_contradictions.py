@@ -155,6 +155,12 @@ def test_test_accounts_count_where_they_are_left_out() -> None:
     assert of({**document, "filter_test_accounts": False}, test_accounts=ours) == []
 
 
+@pytest.mark.parametrize("kind", ["AND", "OR"])
+def test_a_filter_of_any_size_is_answered(kind: str) -> None:
+    choices = [{"type": "OR", "values": [p(f"a{index}", "is_set"), p(f"b{index}", "is_set")]} for index in range(210)]
+    assert of({"properties": {"type": kind, "values": choices}}) == []
+
+
 def test_a_date_that_is_none_never_matches_where_it_is_taken() -> None:
     assert of({"properties": [p("at", "is_date_after", "soon")]}, Mode.POSTHOG) == [
         "Property at of the event must be a date after soon, which is no date."

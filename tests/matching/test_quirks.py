@@ -123,6 +123,11 @@ def test_where_no_event_is_found_the_condition_alone_is_told() -> None:
     assert (quirk.name, quirk.decisive) == (QuirkName.MISSING_IS_ZERO, False)
 
 
+def test_in_a_very_large_filter_each_condition_is_told_by_itself() -> None:
+    found = of({"properties": {"type": "OR", "values": [p(f"k{index}", "lt", 10) for index in range(1000)]}})
+    assert [(quirk.name, quirk.decisive) for quirk in found] == [(QuirkName.MISSING_IS_ZERO, False)] * 1000
+
+
 def test_the_reference_lists_the_quirks_and_no_others() -> None:
     page = (Path(__file__).parents[2] / "docs" / "reference" / "filters.md").read_text("utf-8")
     section = page.split("\n## Quirks\n")[1].split("\n## ")[0]

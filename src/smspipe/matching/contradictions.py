@@ -27,11 +27,13 @@ from smspipe.matching.ordering import EXACT_LIMIT
 from smspipe.matching.semver import read_version
 from smspipe.matching.sentences import show_list
 from smspipe.matching.survey import NAME, Asked, Joined, Laid, Place, lay_out, make
+from smspipe.matching.tree import Check
 from smspipe.model.errors import Invalid
 from smspipe.model.filter import Action, Filter, Mode, Property, PropertyGroup
 
 _NO_ACTIONS: Final[Mapping[str, Action]] = MappingProxyType({})
-_MOST_BRANCHES: Final = 500
+_MOST_BRANCHES: Final = 200
+"""Alternatives that are gone into; each may be one inside another."""
 _NOT_ONE_VALUE: Final = ("text", "href", "key")
 """Places that hold several values, or whose value cannot be made up exactly."""
 _OPPOSITES: Final = {
@@ -86,6 +88,7 @@ class _Proof:
     def __init__(self, mode: Mode) -> None:
         self._mode = mode
         self._left = _MOST_BRANCHES
+        self._checks: dict[int, Check] = {}
 
     def of(self, open_: Sequence[Laid], held: Sequence[Asked]) -> list[str] | None:
         """Prove that what is open and what is held cannot hold together; None without a proof."""
@@ -170,7 +173,7 @@ class _Proof:
 
     def _few_values(self, place: Place, together: Sequence[Asked]) -> str | None:
         """Ask all conditions about each of the few values that one of them leaves."""
-        checks = [each.check(self._mode) for each in together]
+        checks = [self._check(each) for each in together]
         for asked, own in zip(together, checks, strict=True):
             few = self._left_by(asked)
             if few is None:
@@ -184,6 +187,13 @@ class _Proof:
                 but = f"but {show_list(list(dict.fromkeys(met)))} " if met else ""
                 return f"{_begin(asked.subject)} {listed}, which no value {but}is."
         return None
+
+    def _check(self, asked: Asked) -> Check:
+        """Compile a condition once, however many alternatives it stands beside."""
+        found = self._checks.get(id(asked))
+        if found is None:
+            found = self._checks[id(asked)] = asked.check(self._mode)
+        return found
 
     def _left_by(self, asked: Asked) -> list[Any] | None:
         """Give all values that can meet a condition, and perhaps others; None when they are too many to list."""

@@ -7,7 +7,7 @@ which the whole filters disagree; where the search ends without one, the quirk h
 `amount` beside `amount is_set`). Expressions are not looked into.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, timedelta
 from enum import StrEnum
 from types import MappingProxyType
@@ -29,6 +29,8 @@ from smspipe.model.filter import Action, Filter, Mode, PropertyGroup
 _NO_ACTIONS: Final[Mapping[str, Action]] = MappingProxyType({})
 _MOST_STEPS: Final = 2000
 """Answers of conditions in the search for one event."""
+_MOST_CONDITIONS: Final = 60
+"""Conditions in a filter for whose quirks an event is looked for; in a larger one each is told by itself."""
 _MOST_SAMPLES: Final = 50
 """Events that whole filters are asked about for one quirk."""
 _ANY_VALUES: Final = (None, "", "null", "some text", 0, 1, -1, 5, "5", True, False)
@@ -126,11 +128,11 @@ def quirks(
 
     laid = lay_out(filter, **given)  # type: ignore[arg-type]
     pairs = {id(asked): _Pair(asked) for asked in conditions_of(laid)}
-    search = _Search(laid, pairs)
+    search = _Search(laid, pairs) if other is not None and len(pairs) <= _MOST_CONDITIONS else None
     found: list[Quirk] = []
     for asked in conditions_of(laid):
-        for name, values in _differing(asked, pairs[id(asked)], search.pools).items():
-            quirk = _confirm(asked, name, values, pairs[id(asked)], search, disagree if other is not None else None)
+        for name, values in _differing(asked, pairs[id(asked)]).items():
+            quirk = _confirm(asked, name, values, pairs[id(asked)], search, disagree)
             if quirk is not None:
                 found.append(quirk)
     return found
@@ -157,14 +159,14 @@ class _Pair:
 # ---- values at which a condition's answers differ ----------------------------------------------------
 
 
-def _differing(asked: Asked, pair: _Pair, pools: Mapping[Place, Sequence[Any]]) -> dict[QuirkName, list[Any]]:
+def _differing(asked: Asked, pair: _Pair) -> dict[QuirkName, list[Any]]:
     """Sort the values about which the modes disagree by the quirk that this is."""
     found: dict[QuirkName, list[Any]] = {}
     if asked.unfinished:
         return {QuirkName.UNFINISHED: [None]}
     if asked.condition is None or asked.place is None:
         return {}
-    for value in pools[asked.place]:
+    for value in _candidates(asked):
         posthog, sane = pair.ask({asked.place: value})
         if posthog is not sane:
             found.setdefault(_name(asked, value, sane), []).append(value)
@@ -219,11 +221,16 @@ def _around_text(wanted: str) -> list[Any]:
 
 
 def _confirm(
-    asked: Asked, name: QuirkName, values: Sequence[Any], pair: _Pair, search: "_Search", disagree: Any
+    asked: Asked,
+    name: QuirkName,
+    values: Sequence[Any],
+    pair: _Pair,
+    search: "_Search | None",
+    disagree: Callable[[Made], bool],
 ) -> Quirk | None:
     """Look for an event that shows the quirk; None when the quirk is seen to have no effect."""
     start: list[Values] = [{} if asked.place is None else {asked.place: value} for value in values]
-    if disagree is not None:
+    if search is not None:
         budget, exhausted = _Budget(), True
         for known in start:
             for number, env in enumerate(search.events(asked, known, budget)):
