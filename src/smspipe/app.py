@@ -5,6 +5,7 @@ import dataclasses
 import fcntl
 import logging
 import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -30,10 +31,10 @@ from smspipe.model.phone import E164
 from smspipe.optouts import choose_words, open_hasher, opted_out
 from smspipe.pipeline import explain, trial
 from smspipe.pipeline.explain import Explanation
-from smspipe.pipeline.lint import Report, lint
+from smspipe.pipeline.lint import Report, lint_all
 from smspipe.pipeline.pipe import Limits, Pipe
 from smspipe.pipeline.prepare import Site, prepare
-from smspipe.pipeline.recent import read_recent
+from smspipe.pipeline.recent import EVENTS_AT_SAVE, SECONDS, SECONDS_AT_SAVE, read_recent
 from smspipe.pipeline.trial import Sample, Trial
 from smspipe.pipeline.webhooks import INBOUND_PATH, RETRIED, STATUS_PATH, Webhooks, read_extra_keys
 from smspipe.receipts.token import Seal
@@ -183,8 +184,15 @@ class House:
     def _lint(
         self, connection: Connection, found: Sequence[Destination], shared: Shared, events: int, most_segments: int
     ) -> list[Report]:
-        recent, site, now = read_recent(connection, events), self.site.sharing(shared), self.now()
-        return [lint(each, site, recent, now, most_segments=most_segments) for each in found]
+        return lint_all(
+            found,
+            self.site.sharing(shared),
+            read_recent(connection, events),
+            self.now(),
+            most_segments=most_segments,
+            seconds=SECONDS if events > EVENTS_AT_SAVE else SECONDS_AT_SAVE,
+            clock=time.monotonic,
+        )
 
     def _read_number(self, text: str) -> E164:
         found = find_recipient(text, self.site.default_country)

@@ -14,7 +14,7 @@ from smspipe.model.event import Door, Payload
 from smspipe.model.filter import Action, ActionFilter, ActionStep, Filter, Property, PropertyGroup
 from smspipe.model.ids import PersonId
 from smspipe.model.person import Person
-from smspipe.pipeline.lint import Code, Finding, Report, lint
+from smspipe.pipeline.lint import Code, Finding, Report, lint, lint_all
 from smspipe.pipeline.recent import Met, Recent, read_recent
 from tests.pipeline.conftest import ADA, NOW, PHONE, SITE, a_cooldown, a_destination, an_event, hogql, only
 
@@ -272,6 +272,28 @@ def test_nothing_that_is_found_holds_a_number_or_a_text() -> None:
     found = look(recent, body=body("{event.properties.text}"))
     assert len(found.warnings) == 2
     assert not any("555" in each.saw + each.hint or "secret" in each.saw + each.hint for each in found.warnings)
+
+
+def test_a_look_ends_when_it_took_enough_and_says_how_far_it_came() -> None:
+    ticks = iter(range(1000))
+    reports = lint_all(
+        [a_destination("a"), a_destination("b")],
+        SITE,
+        Recent.of([shipped(nth) for nth in range(100)]),
+        NOW,
+        most_segments=3,
+        seconds=40,
+        clock=lambda: next(ticks),
+    )
+    first, second = (report.events for report in reports)
+    assert 0 < first < 40
+    assert 0 < second < 40
+    assert [report.matched for report in reports] == [first, second]
+
+
+def test_one_event_is_looked_at_in_any_case() -> None:
+    destination = a_destination(filter=only("order shipped"))
+    assert lint(destination, SITE, PLAIN, NOW, enough=lambda: True).events == 1
 
 
 # ---- the events that it is looked at with ----------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from smspipe.cli import output
 from smspipe.cli.files import Document, write_yaml
-from smspipe.destinations.short import place_of
+from smspipe.destinations.short import is_short, place_of, short_value
 
 
 def count_changes(results: list[dict[str, Any]]) -> int:
@@ -40,6 +40,8 @@ def print_plan(result: dict[str, Any], documents: list[Document]) -> None:
 def _print_change(change: dict[str, Any], document: Document | None) -> None:
     output.print_line(f"    {_field(change['field'].replace('.', '__'), document)}")
     before, after = change["before"], change["after"]
+    if document is not None and is_short(document.value):
+        before, after = short_value(change["field"], before), short_value(change["field"], after)
     if {"secret": True} in (before, after):
         output.print_line("      ~ another secret than the one that is stored", "yellow")
         return

@@ -112,6 +112,20 @@ def settled(document: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
+def is_short(document: Mapping[str, Any]) -> bool:
+    """Is a document written in the short form, for a part at least?"""
+    return any(key in document for keys in SHORT.values() for key in keys)
+
+
+def short_value(field: str, value: Any) -> Any:
+    """Write the value of one of PostHog's fields (`filters.events`) as the short form has it."""
+    if field in ("filters.events", "filters.actions") and isinstance(value, list):
+        return _shorten_filters({field.partition(".")[2]: value}).get("when")
+    if field == "masking" and isinstance(value, Mapping):
+        return _shorten_masking(value).get("cooldown", value)
+    return value
+
+
 def place_of(field: str, document: Mapping[str, Any]) -> tuple[str | int, ...]:
     """
     Tell where in a document a field lies that an error names (`inputs__smsBody`): a path of keys and indices.
@@ -131,6 +145,8 @@ def place_of(field: str, document: Mapping[str, Any]) -> tuple[str | int, ...]:
         if parts[1] == "properties":
             return ("where", *parts[2:])
         return ("when", *("where" if part == "properties" else part for part in parts[2:] if part != "id"))
+    if parts == ["masking"] and is_short(document) and "masking" not in document:
+        return ("cooldown",)
     if head == "masking" and "masking" not in document and len(parts) > 1:
         names = {long: short for short, long in COOLDOWN.items()}
         return ("cooldown", names.get(str(parts[1]), parts[1]))

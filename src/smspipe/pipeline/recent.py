@@ -18,6 +18,9 @@ EVENTS: Final = 2_000
 """How many are looked at when somebody asks."""
 EVENTS_AT_SAVE: Final = 300
 """How many are looked at when a destination is saved, which must stay fast."""
+SECONDS: Final = 10.0
+"""How long looking at destinations may take when somebody asks, all of them together."""
+SECONDS_AT_SAVE: Final = 0.15
 _BYTES_OF_ONE: Final = 20_000
 """What an event may weigh on average; of heavier ones fewer are read."""
 
