@@ -151,6 +151,11 @@ def _options() -> dict[str, Schema]:
         "escape_html": _FLAG,
         "pace": {"type": "number", "minimum": options.SLOWEST, "maximum": options.FASTEST},
         "unconfirmed": {"enum": [each.value for each in WhenAbsent]},
+        "media_urls": {"type": "array", "maxItems": 10, "items": _TEXT | {"minLength": 1}},
+        "validity_period": {"type": "integer", "minimum": 1, "maximum": 36_000},
+        "smart_encoded": _FLAG,
+        "risk_check": {"enum": ["enable", "disable"]},
+        "send_at": _TEXT | {"minLength": 1},
     }
     return {key: {"anyOf": [known[key], {"type": "null"}]} if key in known else _ANY for key in options.KEYS}
 
