@@ -158,7 +158,7 @@ def _fault_of(status: int, answer: bytes, path: str) -> Fault:
         said = f"{attr}: {detail}" if attr else detail
         if "refused" in more:
             return Refused(detail, more["refused"])
-        return Invalid(said, field=attr, hint=more.get("hint"))
+        return Invalid(said, field=attr, hint=more.get("hint"), excerpt=more.get("excerpt"))
     return Fault(f"The service answered {status}: {detail.rstrip('.') or 'no reason given'}. Its log says more.")
 
 

@@ -7,6 +7,7 @@ what to do next; a traceback is for faults of ours alone.
 
 import os
 import sys
+import textwrap
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 from smspipe.model.errors import Fault, Invalid
@@ -71,12 +72,15 @@ def _run_group(words: list[str]) -> int:
 
 
 def _sentence(fault: Fault) -> str:
-    """Write a fault with its hint, unless the message has it already."""
+    """Write a fault with its hint, unless the message has it already, and the line that it is about."""
     hint = fault.hint if isinstance(fault, Invalid) else None
     said = str(fault)
     if not said.endswith((".", "!", "?")):
         said += "."
-    return said if hint is None or hint in said else f"{said} {hint}"
+    if hint is not None and hint not in said:
+        said += f" {hint}"
+    excerpt = fault.excerpt if isinstance(fault, Invalid) else None
+    return said if excerpt is None else f"{said}\n{textwrap.indent(excerpt, '    ')}"
 
 
 def _usage(error: "typer.TyperException") -> str:

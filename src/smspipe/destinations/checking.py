@@ -85,7 +85,9 @@ def compile_draft(draft: Draft, destination: Destination, check: Check, shared: 
                 told = "this field uses single curly braces, as in {event.event}; two of them belong to Liquid."
         if not told.startswith(prefix):
             told = prefix + told
-        raise Invalid(told, field=error.field, position=error.position, hint=error.hint) from error
+        raise Invalid(
+            told, field=error.field, position=error.position, hint=error.hint, excerpt=error.excerpt
+        ) from error
 
 
 def _is_at_double_braces(document: Mapping[str, Any], field: str, position: int | None) -> bool:

@@ -14,6 +14,7 @@ from smspipe.hog.comparing import (
     like,
     matches,
 )
+from smspipe.hog.mistakes import point_at
 from smspipe.hog.template import Expression, Template, compile_expression, compile_template
 from smspipe.hog.values import HogError, to_number, to_string, to_text, truthy
 
@@ -31,6 +32,7 @@ __all__ = [
     "hog_less_or_equal",
     "like",
     "matches",
+    "point_at",
     "to_number",
     "to_string",
     "to_text",

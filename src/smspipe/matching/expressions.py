@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from smspipe.hog import compile_expression, truthy
+from smspipe.hog import compile_expression, point_at, truthy
 from smspipe.matching.elements import chain_of
 from smspipe.matching.sentences import mask_phones, show
 from smspipe.matching.tree import Leaf
@@ -26,7 +26,11 @@ def compile_expression_leaf(source: str, field: str, *, negation: bool) -> Leaf:
         expression = compile_expression(source)
     except Invalid as error:
         raise Invalid(
-            f"Filter compilation errors: {error}", field=f"{field}__key", position=error.position, hint=error.hint
+            f"Filter compilation errors: {error}",
+            field=f"{field}__key",
+            position=error.position,
+            hint=error.hint,
+            excerpt=None if error.position is None else point_at(source, error.position),
         ) from error
 
     def run(event: Event, person: Person | None, groups: Sequence[Group], now: datetime) -> Any:

@@ -24,17 +24,25 @@ class Invalid(Fault):
 
     `field` names the place inside what was given, parts joined with two underscores
     (`inputs__smsBody`), or None when the whole of it is meant. `position` is the offset
-    (code points, from 0) of the mistake inside a source text such as a template, and `hint`
-    one sentence that says what would be right.
+    (code points, from 0) of the mistake inside a source text such as a template, `excerpt` the
+    line of it with the mistake and below it a caret (two lines for a font of even width), and
+    `hint` one sentence that says what would be right.
     """
 
     def __init__(
-        self, message: str, *, field: str | None = None, position: int | None = None, hint: str | None = None
+        self,
+        message: str,
+        *,
+        field: str | None = None,
+        position: int | None = None,
+        hint: str | None = None,
+        excerpt: str | None = None,
     ) -> None:
         super().__init__(message)
         self.field = field
         self.position = position
         self.hint = hint
+        self.excerpt = excerpt
 
 
 class Temporary(Fault):

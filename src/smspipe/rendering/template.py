@@ -110,7 +110,14 @@ def compile_text(text: Text) -> CompiledText:
             case _:
                 assert_never(text.templating)
     except Invalid as error:
-        raise Invalid(str(error), field=text.field or None, position=error.position, hint=error.hint) from error
+        place = error.position
+        raise Invalid(
+            str(error).partition("\n")[0],
+            field=text.field or None,
+            position=place,
+            hint=error.hint,
+            excerpt=None if place is None else hog.point_at(text.source, place),
+        ) from error
 
 
 def _compile_hog(text: Text) -> CompiledText:

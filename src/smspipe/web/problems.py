@@ -38,8 +38,8 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     """The field that is meant, parts joined with two underscores; None for the whole."""
     smspipe: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
     """
-    `hint` (what would be right), `position` (an offset in a source text) and `refused` (which items of a list, and
-    why), where there are some.
+    `hint` (what would be right), `position` (an offset in a source text), `excerpt` (the line of it and a caret below)
+    and `refused` (which items of a list, and why), where there are some.
     """
 
 
@@ -103,7 +103,7 @@ def answer_fault(request: AnyRequest, fault: Fault) -> Response[Problem]:
     """Answer one of our own faults."""
     match fault:
         case Invalid():
-            more: dict[str, Any] = {"hint": fault.hint, "position": fault.position}
+            more: dict[str, Any] = {"hint": fault.hint, "position": fault.position, "excerpt": fault.excerpt}
             if isinstance(fault, Refused):
                 more["refused"] = fault.refused
             more = {key: value for key, value in more.items() if value is not None}
