@@ -8,9 +8,10 @@ import pytest
 
 from smspipe import eventlog
 from smspipe.db import Database, Writer, migrate, open_database
+from smspipe.db.engine import begin_write, driver_of
 from smspipe.model.event import Door, Payload
 from smspipe.pipeline.accept import Accept
-from tests.pipeline.conftest import NOW
+from tests.pipeline.conftest import NOW, undo
 
 Committed = list[tuple[int, Any, int]]
 
@@ -87,3 +88,23 @@ def test_a_commit_that_fails_answers_no_and_gives_the_room_back(own_database: Da
     assert answers == [False, True]
     assert len(committed) == 1
     assert in_log(own_database) == 1
+
+
+def test_after_a_transaction_that_could_not_begin_requests_are_refused_and_then_taken_again(
+    own_database: Database,
+) -> None:
+    """The job that would have written them never ran: nobody may wait for it for ever."""
+    answers: list[bool] = []
+    writer = Writer(own_database)
+    accept = Accept(writer, lambda _: None, most_bytes=250)
+    with own_database.engine.connect() as other:
+        begin_write(other)
+        with own_database.engine.connect() as impatient:
+            driver_of(impatient).execute("pragma busy_timeout=0")
+        assert accept.offer(a_request(200), [], answers.append)
+        writer.write_group()()
+        assert answers == [False]
+        undo(other)
+    assert accept.offer(a_request(200), [], answers.append), "the room is given back"
+    writer.write_group()()
+    assert answers == [False, True]

@@ -75,6 +75,11 @@ class Accept:
 
     def _answer_group(self, group: list[_Request]) -> Callable[[int | None, BaseException | None], None]:
         def then(first: int | None, error: BaseException | None) -> None:
+            if error is not None and not group:
+                # The transaction ended before the job's turn came: what it would have taken waits still.
+                self._submitted = False
+                group.extend(self._waiting)
+                self._waiting.clear()
             self._waiting_bytes -= sum(len(payload.body) for payload, _, _ in group)
             if error is None and first is not None:
                 reached("accept.after_commit")
