@@ -77,8 +77,10 @@ class Turnstile:
         pace = self._pace_of(delivery.destination_id, sender)
         if pace is None:
             return None
-        ready_at, wait = take_turn(self._ready.get(sender), self._now, delivery.segments or 1, pace)
-        if wait is None:
+        known = self._ready.get(sender)
+        ready_at, wait = take_turn(known, self._now, delivery.segments or 1, pace)
+        # Where it must wait, too: what a clock that was set back has cut must stay cut, or the wait would never end.
+        if ready_at != known and (wait is None or known is not None):
             self._ready[sender] = ready_at
             self._changed.add(sender)
         return wait
