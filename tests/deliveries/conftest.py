@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from smspipe.db import Database, migrate, open_database
 from smspipe.db.engine import begin_write, driver_of
-from smspipe.deliveries import ledger
+from smspipe.deliveries import ledger, queries
 from smspipe.deliveries.ledger import Settlement
 from smspipe.deliveries.states import Move
 from smspipe.model.delivery import Delivery, Status
@@ -73,7 +73,7 @@ def put(connection: Connection, *opened: Delivery) -> None:
 
 def row(connection: Connection, delivery: Delivery) -> Delivery:
     """Read a delivery that is there."""
-    found = ledger.get(connection, delivery.id)
+    found = queries.get(connection, delivery.id)
     assert found is not None
     return found
 

@@ -9,8 +9,9 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from smspipe.db import Database
-from smspipe.deliveries import ledger
-from smspipe.deliveries.ledger import Query, claim, due, heads, known, settle
+from smspipe.deliveries import ledger, queries
+from smspipe.deliveries.ledger import claim, due, heads, known, settle
+from smspipe.deliveries.queries import Query
 from smspipe.deliveries.states import MOVES, Move, sources, target
 from smspipe.model.delivery import Delivery, Status
 from smspipe.model.ids import DeliveryId, DestinationId, EventUuid, MessageSid
@@ -49,7 +50,7 @@ def test_any_number_of_deliveries_is_written_whole(connection: Connection, n: in
     """They are written many to a statement: none is left out, and none has another's values."""
     made = [a_delivery(event=f"event {place}", body=str(place)) for place in range(n)]
     put(connection, *made)
-    assert ledger.list_deliveries(connection, Query(), limit=1000)[::-1] == made
+    assert queries.list_deliveries(connection, Query(), limit=1000)[::-1] == made
 
 
 def test_an_event_is_known_at_the_destination_and_route_that_have_it(connection: Connection) -> None:
@@ -229,40 +230,13 @@ def test_what_is_held_for_a_destination_is_let_go_and_nothing_else(connection: C
     assert [row(connection, each) for each in (*own.values(), others, in_doubt)] == [*own.values(), others, in_doubt]
 
 
-def test_a_redrive_leaves_alone_what_may_have_been_sent(connection: Connection) -> None:
-    each_one = {status: a_delivery(status) for status in Status}
-    put(connection, *each_one.values())
-    until = NOW + timedelta(hours=1)
-    assert ledger.redrive(connection, [each.id for each in each_one.values()], NOW + SECOND, until) == 2
-    for status, delivery in each_one.items():
-        now = row(connection, delivery)
-        if status in (*sources(Move.REDRIVE), *sources(Move.RELEASE)):
-            assert (now.status, now.not_before, now.settled_at) == (Status.PENDING, NOW + SECOND, None)
-        else:
-            assert now == delivery
-
-
-def test_a_redrive_gives_more_time_and_never_less(connection: Connection) -> None:
-    short = a_delivery(Status.FAILED, expires_at=NOW)
-    long = a_delivery(Status.FAILED, expires_at=NOW + timedelta(days=9))
-    put(connection, short, long)
-    ledger.redrive(connection, [short.id, long.id], NOW, NOW + timedelta(hours=1))
-    assert row(connection, short).expires_at == NOW + timedelta(hours=1)
-    assert row(connection, long).expires_at == NOW + timedelta(days=9)
-
-
-def test_a_delivery_that_never_had_a_text_cannot_be_redriven(connection: Connection) -> None:
-    empty = a_delivery(Status.FAILED, body=None)
-    put(connection, empty)
-    assert ledger.redrive(connection, [empty.id], NOW, NOW) == 0
-
-
 # --- listing -------------------------------------------------------------------------------------------------------
 
 FILTERS: list[tuple[Query, dict[str, Any]]] = [
     (Query(destination=OTHER), {"destination_id": OTHER}),
     (Query(status=Status.HELD), {"status": Status.HELD}),
     (Query(reason=Reason.COOLDOWN), {"reason": Reason.COOLDOWN}),
+    (Query(error_code=30003), {"error_code": 30003}),
     (Query(to="+15005550001"), {"to": "+15005550001"}),
     (Query(event_uuid=EventUuid("e-1")), {"event_uuid": "e-1"}),
     (Query(distinct_id="bob"), {"distinct_id": "bob"}),
@@ -277,9 +251,9 @@ def test_a_filter_lists_and_counts_what_it_names(connection: Connection, query: 
     status = Status(str(fields.get("status", Status.PENDING)))
     meant = a_delivery(status, **{name: value for name, value in fields.items() if name != "status"})
     put(connection, plain, meant)
-    assert ledger.list_deliveries(connection, query, limit=10) == [meant]
-    assert ledger.count_by_status(connection, query) == {status: 1}
-    assert len(ledger.list_deliveries(connection, Query(), limit=10)) == 2
+    assert queries.list_deliveries(connection, query, limit=10) == [meant]
+    assert queries.count_by_status(connection, query) == {status: 1}
+    assert len(queries.list_deliveries(connection, Query(), limit=10)) == 2
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7])
@@ -290,21 +264,21 @@ def test_pages_give_every_delivery_once_forwards_and_backwards(connection: Conne
 
     forwards: list[Delivery] = []
     cursor: DeliveryId | None = None
-    while page := ledger.list_deliveries(connection, Query(), limit=size, older_than=cursor):
+    while page := queries.list_deliveries(connection, Query(), limit=size, older_than=cursor):
         forwards += page
         cursor = page[-1].id
     assert forwards == newest_first
 
     backwards: list[Delivery] = []
     cursor = made[0].id
-    while page := ledger.list_deliveries(connection, Query(), limit=size, newer_than=cursor):
+    while page := queries.list_deliveries(connection, Query(), limit=size, newer_than=cursor):
         backwards = page + backwards
         cursor = page[0].id
     assert backwards == newest_first[:-1]
 
 
 def test_a_delivery_that_is_not_there_is_none(connection: Connection) -> None:
-    assert ledger.get(connection, DeliveryId("nobody")) is None
+    assert queries.get(connection, DeliveryId("nobody")) is None
 
 
 def test_a_reader_sees_nothing_of_a_transaction_that_is_not_committed(
@@ -312,4 +286,4 @@ def test_a_reader_sees_nothing_of_a_transaction_that_is_not_committed(
 ) -> None:
     put(connection, a_delivery())
     with database.read() as other:
-        assert ledger.list_deliveries(other, Query(), limit=10) == []
+        assert queries.list_deliveries(other, Query(), limit=10) == []

@@ -16,8 +16,8 @@ from smspipe import eventlog, persons
 from smspipe.capture import events_of
 from smspipe.db import Database
 from smspipe.db.engine import begin_write
-from smspipe.deliveries import ledger
-from smspipe.deliveries.ledger import Query
+from smspipe.deliveries import queries
+from smspipe.deliveries.queries import Query
 from smspipe.model.delivery import Delivery, Status
 from smspipe.model.destination import Destination, Route, Text
 from smspipe.model.event import Door, Event, Payload
@@ -126,7 +126,7 @@ def check_agreement(connection: Connection, given: dict[str, Any], *, historical
     assert explanation is not None
     verdicts = {verdict.destination_id: verdict for verdict in explanation.destinations}
     for destination in DESTINATIONS:
-        rows = sorted(ledger.list_deliveries(connection, Query(destination=destination.id), limit=10), key=route_of)
+        rows = sorted(queries.list_deliveries(connection, Query(destination=destination.id), limit=10), key=route_of)
         sample = Sample(event=event, person=person, groups=tuple(groups))
         tried = asyncio.run(trial.run(prepare(destination, SITE), sample, NOW, opted_out=nobody_opted_out, client=None))
         verdict = verdicts[destination.id]

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from smspipe import eventlog, persons
 from smspipe.capture import events_of
-from smspipe.deliveries import ledger
+from smspipe.deliveries import queries
 from smspipe.model.delivery import Status
 from smspipe.model.destination import Destination, Text
 from smspipe.model.event import Door, Payload
@@ -130,7 +130,7 @@ def test_explaining_writes_nothing(connection: Connection) -> None:
     destination = a_destination(filter=only("other"))
     arrive(connection, destination)
     verdict(connection, destination)
-    assert ledger.list_deliveries(connection, ledger.Query(), limit=10) == []
+    assert queries.list_deliveries(connection, queries.Query(), limit=10) == []
 
 
 @pytest.mark.parametrize("status", Status)

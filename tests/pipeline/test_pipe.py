@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from smspipe import eventlog
 from smspipe.capture import events_of
 from smspipe.db import Database, Writer, migrate, open_database
-from smspipe.deliveries import ledger
+from smspipe.deliveries import queries
 from smspipe.destinations import Keyring
 from smspipe.model.event import Door, Payload
 from smspipe.model.outcome import Reason
@@ -68,7 +68,7 @@ class Line:
 
     def decided(self) -> list[Reason | None]:
         """Give the reasons in the ledger, oldest first."""
-        rows = self._ask(lambda connection: ledger.list_deliveries(connection, ledger.Query(), limit=1000))
+        rows = self._ask(lambda connection: queries.list_deliveries(connection, queries.Query(), limit=1000))
         return [row.reason for row in rows]
 
     def _ask(self, question: Callable[[Any], Any]) -> Any:

@@ -1,6 +1,5 @@
 """The doors to what became of events: deliveries, logs, metrics, explanations."""
 
-from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -16,7 +15,7 @@ from smspipe.model.event import Door, Payload
 from smspipe.model.ids import DeliveryId, DestinationId, EventUuid, MessageSid, uuid7
 from smspipe.model.outcome import Reason, Step
 from smspipe.pipeline import fanout
-from tests.web.conftest import NOW, Api, put_behind
+from tests.web.conftest import NOW, Api
 
 
 def delivery(number: int, **more: Any) -> Delivery:
@@ -153,24 +152,6 @@ async def test_deliveries_are_found_by_every_filter(query: str, found: list[str]
 async def test_a_filter_that_means_nothing_is_refused(query: str, attr: str, running: Api) -> None:
     status, answer = await running.call("GET", f"/api/projects/1/deliveries/?{query}")
     assert (status, answer["type"], answer["attr"]) == (400, "validation_error", attr)
-
-
-async def test_failed_and_held_deliveries_get_another_try_and_no_others(running: Api) -> None:
-    woken: list[int] = []
-    put_behind(replace(running.services, wake=lambda: woken.append(1)))
-    failed = {"status": Status.FAILED, "reason": Reason.TWILIO_UNREACHABLE}
-    held = {"status": Status.HELD, "reason": Reason.CREDENTIALS}
-    all_of_them = [delivery(1), delivery(2, **failed), delivery(3, **held), delivery(4, status=Status.UNCONFIRMED)]
-    await keep(running, *all_of_them)
-    ids = [each.id for each in all_of_them] + ["nobody"]
-    path = "/api/projects/1/deliveries/redrive/"
-    assert await running.call("POST", path, {"ids": ids}) == (200, {"redriven": 2})
-    assert woken
-    found = {each["body"]: each["status"] for each in (await running.get("/deliveries/"))["results"]}
-    assert found == {"Hi 1": "accepted", "Hi 2": "pending", "Hi 3": "pending", "Hi 4": "unconfirmed"}
-    for wrong in ({}, {"ids": "x"}, {"ids": [1]}, {"ids": ["x"] * 501}):
-        status, answer = await running.call("POST", path, wrong)
-        assert (status, answer["attr"]) == (400, "ids")
 
 
 async def test_the_log_of_a_destination_tells_each_delivery(running: Api, body: dict[str, Any]) -> None:

@@ -87,25 +87,32 @@ def read_window(connection: Connection, destination: DestinationId, key: str, no
     return Window(ends_at=row.ends_at, entered=row.entered, owner=row.owner, vacant=row.vacant)
 
 
-_GIVE_BACK = (
-    update(cooldowns)
-    .where(
-        and_(
-            cooldowns.c.destination_id == bindparam("of_destination"),
-            cooldowns.c.key == bindparam("of_key"),
-            # a later delivery may hold the place by now: then there is nothing to give back
-            cooldowns.c.owner == bindparam("of_owner"),
-        )
+_OF_OWNER = update(cooldowns).where(
+    and_(
+        cooldowns.c.destination_id == bindparam("of_destination"),
+        cooldowns.c.key == bindparam("of_key"),
+        # a later delivery may hold the place by now: then there is nothing to give back, or to take
+        cooldowns.c.owner == bindparam("of_owner"),
     )
-    .values(vacant=True)
 )
 
 
 def give_back(connection: Connection, places: Iterable[tuple[DestinationId, str, DeliveryId]]) -> None:
     """Free the places of deliveries of which it is certain that nothing was sent."""
+    _set_vacant(connection, places, vacant=True)
+
+
+def take_back(connection: Connection, places: Iterable[tuple[DestinationId, str, DeliveryId]]) -> None:
+    """Let deliveries that are sent after all have their places again, where nobody has come since."""
+    _set_vacant(connection, places, vacant=False)
+
+
+def _set_vacant(
+    connection: Connection, places: Iterable[tuple[DestinationId, str, DeliveryId]], *, vacant: bool
+) -> None:
     rows = [{"of_destination": destination, "of_key": key, "of_owner": owner} for destination, key, owner in places]
     if rows:
-        connection.execute(_GIVE_BACK, rows)
+        connection.execute(_OF_OWNER.values(vacant=vacant), rows)
 
 
 def forget_ended(connection: Connection, now: datetime) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, bindparam, func, literal_column, select, unio
 from sqlalchemy.dialects.sqlite import insert
 
 from smspipe.db import Hot
-from smspipe.deliveries.ledger import to_delivery
+from smspipe.deliveries.queries import to_delivery
 from smspipe.deliveries.tables import deliveries, receipts
 from smspipe.model.delivery import Delivery
 from smspipe.model.ids import DeliveryId

@@ -16,14 +16,11 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Connection,
-    RowMapping,
     Select,
     Update,
     bindparam,
-    case,
     func,
     insert,
-    literal,
     literal_column,
     null,
     or_,
@@ -33,20 +30,19 @@ from sqlalchemy import (
 
 from smspipe.db import Hot
 from smspipe.deliveries.cooldowns import give_back
+from smspipe.deliveries.queries import to_delivery
 from smspipe.deliveries.states import Move, sources, target
-from smspipe.deliveries.tables import deliveries, receipts
+from smspipe.deliveries.tables import deliveries
 from smspipe.model.clock import from_micros, to_micros
 from smspipe.model.delivery import Delivery, Status
 from smspipe.model.ids import DeliveryId, DestinationId, EventUuid, MessageSid
-from smspipe.model.outcome import Reason, Step
+from smspipe.model.outcome import Reason
 
 _json = msgspec.json.Encoder().encode
 _LEARNT = ("ask_at", "looks", "twilio_status", "billed_segments", "price", "price_unit")
 """What no delivery is born with."""
 _FIELDS = tuple(field.name for field in msgspec.structs.fields(Delivery) if field.name not in _LEARNT)
 
-FORGONE: Final = "forgone"
-"""Kept like a status when a person has a text sent again: what is said of this message moves nothing more."""
 NONE_REMEMBERED: Final[Mapping[DeliveryId, Delivery]] = MappingProxyType({})
 
 _OPEN = Hot(insert(deliveries), _FIELDS, insert=True)
@@ -362,129 +358,3 @@ def release(connection: Connection, destination: DestinationId, now: datetime) -
         .values(status=target(Move.RELEASE), reason=None, not_before=now, settled_at=None)
     )
     return freed.rowcount
-
-
-def redrive(connection: Connection, ids: Sequence[DeliveryId], now: datetime, expires_at: datetime) -> int:
-    """
-    Give failed and held deliveries another try until `expires_at`; give how many.
-
-    What may have been sent (unconfirmed, accepted …) is left alone: the condition of the update does not name it.
-    """
-    _forgo(connection, ids, now)
-    again = connection.execute(
-        update(deliveries)
-        .where(
-            deliveries.c.id.in_(ids),
-            deliveries.c.status.in_((*sources(Move.REDRIVE), *sources(Move.RELEASE))),
-            # what is held since it may have been sent, and what Twilio has, is not for this
-            func.coalesce(deliveries.c.reason, "") != Reason.UNCONFIRMED,
-            deliveries.c.body.is_not(None),
-        )
-        .values(
-            status=target(Move.REDRIVE),
-            reason=None,
-            error_code=None,
-            error_message=None,
-            sid=None,
-            twilio_status=None,
-            ask_at=None,
-            not_before=now,
-            expires_at=case(
-                (deliveries.c.expires_at > expires_at, deliveries.c.expires_at),
-                else_=literal(expires_at, deliveries.c.expires_at.type),
-            ),
-            settled_at=None,
-        )
-    )
-    return again.rowcount
-
-
-def _forgo(connection: Connection, ids: Sequence[DeliveryId], now: datetime) -> None:
-    """Note of the messages that these failed deliveries had that what is said of them moves nothing more."""
-    had = select(
-        deliveries.c.id,
-        deliveries.c.sid,
-        literal(FORGONE),
-        literal(0),
-        literal(now, receipts.c.at.type),
-        literal("person"),
-        deliveries.c.attempts,
-    ).where(deliveries.c.id.in_(ids), deliveries.c.sid.is_not(None), deliveries.c.status.in_(sources(Move.REDRIVE)))
-    names = ["delivery_id", "sid", "status", "error_code", "at", "source", "attempt"]
-    connection.execute(insert(receipts).from_select(names, had))
-
-
-def get(connection: Connection, delivery: DeliveryId) -> Delivery | None:
-    """Read one delivery."""
-    row = connection.execute(select(deliveries).where(deliveries.c.id == delivery)).mappings().first()
-    return None if row is None else to_delivery(row)
-
-
-class Query(msgspec.Struct, frozen=True, kw_only=True):
-    """Which deliveries to list; None leaves a condition out. `after` and `before` are instants of creation."""
-
-    destination: DestinationId | None = None
-    status: Status | None = None
-    reason: Reason | None = None
-    to: str | None = None
-    event_uuid: EventUuid | None = None
-    distinct_id: str | None = None
-    after: datetime | None = None
-    before: datetime | None = None
-
-
-def list_deliveries(
-    connection: Connection,
-    query: Query,
-    *,
-    limit: int,
-    older_than: DeliveryId | None = None,
-    newer_than: DeliveryId | None = None,
-) -> list[Delivery]:
-    """
-    List deliveries, newest first: ids sort by time of creation, so an id is a cursor.
-
-    `older_than` gives the next page behind an id, `newer_than` the page just before one.
-    """
-    chosen = _where(select(deliveries), query)
-    if older_than is not None:
-        chosen = chosen.where(deliveries.c.id < older_than)
-    if newer_than is not None:
-        chosen = chosen.where(deliveries.c.id > newer_than).order_by(deliveries.c.id).limit(limit)
-        return [to_delivery(row) for row in connection.execute(chosen).mappings()][::-1]
-    newest = chosen.order_by(deliveries.c.id.desc()).limit(limit)
-    return [to_delivery(row) for row in connection.execute(newest).mappings()]
-
-
-def count_by_status(connection: Connection, query: Query) -> Mapping[Status, int]:
-    """Count the deliveries that `query` means, by status."""
-    chosen = _where(select(deliveries.c.status, func.count()), query).group_by(deliveries.c.status)
-    return {Status(status): n for status, n in connection.execute(chosen)}
-
-
-def _where(statement: Select[Any], query: Query) -> Select[Any]:
-    same = {
-        deliveries.c.destination_id: query.destination,
-        deliveries.c.status: query.status,
-        deliveries.c.reason: query.reason,
-        deliveries.c.to: query.to,
-        deliveries.c.event_uuid: query.event_uuid,
-        deliveries.c.distinct_id: query.distinct_id,
-    }
-    for column, value in same.items():
-        if value is not None:
-            statement = statement.where(column == value)
-    if query.after is not None:
-        statement = statement.where(deliveries.c.created_at >= query.after)
-    if query.before is not None:
-        statement = statement.where(deliveries.c.created_at < query.before)
-    return statement
-
-
-def to_delivery(row: RowMapping) -> Delivery:
-    """Make a value of a row."""
-    values = dict(row)
-    values["status"] = Status(values["status"])
-    values["reason"] = None if values["reason"] is None else Reason(values["reason"])
-    values["steps"] = msgspec.convert(values["steps"] or [], tuple[Step, ...])
-    return Delivery(**values)

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from smspipe import eventlog, persons
 from smspipe.capture import events_of
-from smspipe.deliveries import ledger
+from smspipe.deliveries import queries
 from smspipe.matching import FilterError
 from smspipe.model.delivery import Delivery
 from smspipe.model.destination import Destination
@@ -86,7 +86,7 @@ def explain(
     event, position, arrivals = found
     if position > eventlog.position_of(connection, READER):
         return _waiting(event, destinations)
-    rows = ledger.list_deliveries(connection, ledger.Query(event_uuid=uuid), limit=1000)
+    rows = queries.list_deliveries(connection, queries.Query(event_uuid=uuid), limit=1000)
     verdicts = []
     for destination in destinations:
         own = tuple(sorted((row for row in rows if row.destination_id == destination.id), key=lambda row: row.route))

@@ -14,9 +14,10 @@ import structlog
 from sqlalchemy import Connection
 
 from smspipe import destinations, optouts
-from smspipe.deliveries import evidence, ledger
+from smspipe.deliveries import evidence, ledger, queries
 from smspipe.deliveries.evidence import Told
-from smspipe.deliveries.ledger import FORGONE, Settlement
+from smspipe.deliveries.ledger import Settlement
+from smspipe.deliveries.redrive import FORGONE, UNKNOWN_SID
 from smspipe.deliveries.retry import next_look
 from smspipe.deliveries.states import Move, sources, target
 from smspipe.model.delivery import Delivery
@@ -77,7 +78,7 @@ def hear(
     Returns:
         None when there is no such delivery (any more).
     """
-    delivery = ledger.get(connection, of)
+    delivery = queries.get(connection, of)
     if delivery is None:
         return None
     said = evidence.receipts_of(connection, of)
@@ -91,7 +92,7 @@ def hear(
         source=source,
         attempt=attempt,
     )
-    if any(each.sid == receipt.sid and each.status == FORGONE for each in said):
+    if _is_forgone(said, receipt, attempt):
         return Heard(delivery=delivery, repeated=not new)
     if delivery.sid is not None and delivery.sid != receipt.sid:
         if new and not any(each.sid == receipt.sid for each in said):
@@ -112,6 +113,15 @@ def hear(
         log.error("receipt_contradicts", delivery=of, status=delivery.status.value, twilio_status=receipt.word)
     paused = _act_on_code(connection, delivery, receipt, conclusion.error_code, now, hasher) if new else None
     return Heard(delivery=delivery, settlement=settlement if moved else None, repeated=not new, paused=paused)
+
+
+def _is_forgone(said: list[Told], receipt: Receipt, attempt: int) -> bool:
+    """Is it about a message that a person gave up for another? One in doubt then is known by its attempt alone."""
+    return any(
+        each.sid == receipt.sid or (each.sid == UNKNOWN_SID and attempt <= each.attempt)
+        for each in said
+        if each.status == FORGONE
+    )
 
 
 def _standing(said: list[Told], receipt: Receipt) -> Standing:

@@ -20,7 +20,7 @@ from sqlalchemy import Connection
 
 from smspipe import destinations, optouts
 from smspipe.db import Writer
-from smspipe.deliveries import evidence, ledger
+from smspipe.deliveries import evidence, ledger, queries
 from smspipe.deliveries.ledger import Settlement
 from smspipe.deliveries.retry import next_look
 from smspipe.deliveries.states import Move
@@ -281,7 +281,7 @@ class Sweep:
         self, connection: Connection, asked: _Asked, policy: WhenAbsent, now: datetime
     ) -> tuple[Heard | None, Settlement | None, datetime | None]:
         """Give what a receipt led to, the move that absence led to, and when to ask again."""
-        delivery = ledger.get(connection, asked.delivery.id)
+        delivery = queries.get(connection, asked.delivery.id)
         if delivery is None or delivery.status is not asked.delivery.status:
             return None, None, None if delivery is None else delivery.ask_at
         looks = delivery.looks + 1

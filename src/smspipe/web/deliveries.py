@@ -1,17 +1,14 @@
 """Doors to the ledger."""
 
-import asyncio
-from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Final, TypeVar
 
 import msgspec
-from litestar import get, post
+from litestar import get
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, JSONBody
-from sqlalchemy import Connection
+from litestar.params import FromPath, FromQuery
 
-from smspipe.deliveries import ledger
+from smspipe.deliveries import queries
 from smspipe.model.clock import to_iso
 from smspipe.model.delivery import Delivery, Status
 from smspipe.model.errors import Invalid
@@ -21,8 +18,6 @@ from smspipe.web.problems import PROBLEMS, AnyRequest, NotFound
 from smspipe.web.queries import MOST, CursorPage, cursor_page, read_count, read_cursor, read_instant
 from smspipe.web.services import Services
 
-REDRIVEN_FOR: Final = timedelta(hours=24)
-"""How long a delivery that gets another try may still be sent."""
 Word = TypeVar("Word", bound=StrEnum)
 
 
@@ -108,10 +103,10 @@ def list_deliveries(
 ) -> CursorPage[DeliveryInList]:
     """List deliveries, newest first."""
     now = services.clock()
-    query = ledger.Query(
+    query = queries.Query(
         destination=DestinationId(destination) if destination else None,
-        status=_word(Status, status, "status"),
-        reason=_word(Reason, reason, "reason"),
+        status=read_word(Status, status, "status"),
+        reason=read_word(Reason, reason, "reason"),
         # An unescaped plus in an address is a space; no number begins with one.
         to="+" + to[1:] if to and to.startswith(" ") else to or None,
         event_uuid=EventUuid(event_uuid.lower()) if event_uuid else None,
@@ -125,7 +120,7 @@ def list_deliveries(
     newer = DeliveryId(place.id) if place is not None and not place.older else None
     with services.database.read() as connection:
         # One more than asked for tells whether there is another page that way.
-        found = ledger.list_deliveries(connection, query, limit=most + 1, older_than=older, newer_than=newer)
+        found = queries.list_deliveries(connection, query, limit=most + 1, older_than=older, newer_than=newer)
     return cursor_page(request, found, most, place, show)
 
 
@@ -133,48 +128,26 @@ def list_deliveries(
 def get_delivery(services: NamedDependency[Services], delivery_id: FromPath[str]) -> DeliveryInFull:
     """Read one delivery with the steps that led to it."""
     with services.database.read() as connection:
-        found = ledger.get(connection, DeliveryId(delivery_id))
+        found = queries.get(connection, DeliveryId(delivery_id))
     if found is None:
         raise NotFound("Not found.")
     return show_in_full(found)
 
 
-class Redriven(msgspec.Struct, frozen=True, kw_only=True):
-    """How many deliveries get another try."""
-
-    redriven: int
-
-
-@post("/deliveries/redrive", status_code=200, operation_id="redrive_deliveries", responses=PROBLEMS)
-async def redrive_deliveries(services: NamedDependency[Services], data: JSONBody[dict[str, Any]]) -> Redriven:
+def read_word(words: type[Word], text: str | None, field: str) -> Word | None:
     """
-    Give failed and held deliveries another try: `{"ids": ["…"]}`, 500 at most.
+    Read a word of a closed list, None when it is left out.
 
-    One that may have been sent already is left as it is, and not counted.
+    Raises:
+        Invalid: it is no word of the list.
     """
-    ids = data.get("ids")
-    if not isinstance(ids, list) or not all(isinstance(each, str) for each in ids):
-        raise Invalid("Must be a list of delivery ids.", field="ids")
-    if len(ids) > MOST:
-        raise Invalid(f"Send {MOST} ids at most.", field="ids")
-    now = services.clock()
-    wanted = [DeliveryId(each) for each in ids]
-
-    def job(connection: Connection) -> int:
-        return ledger.redrive(connection, wanted, now, now + REDRIVEN_FOR)
-
-    again = await asyncio.wrap_future(services.writer.run_job(job))
-    services.wake()
-    return Redriven(redriven=again)
-
-
-def _word(words: type[Word], text: str | None, field: str) -> Word | None:
     if not text:
         return None
     try:
         return words(text)
     except ValueError:
-        raise Invalid(f"There is no {field} {text[:40]!r}.", field=field, hint=f"Use {', '.join(words)}.") from None
+        named = field.rpartition("__")[2]
+        raise Invalid(f"There is no {named} {text[:40]!r}.", field=field, hint=f"Use {', '.join(words)}.") from None
 
 
-HANDLERS: Final = (list_deliveries, get_delivery, redrive_deliveries)
+HANDLERS: Final = (list_deliveries, get_delivery)

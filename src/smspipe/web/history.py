@@ -12,7 +12,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 from sqlalchemy import Connection
 
-from smspipe.deliveries import ledger, metrics
+from smspipe.deliveries import metrics, queries
 from smspipe.destinations import registry
 from smspipe.model.clock import to_iso
 from smspipe.model.delivery import Delivery, Status
@@ -93,7 +93,7 @@ def list_logs(
     """List what a destination did, a line or two for each delivery; `level` may be repeated or a list with commas."""
     now = services.clock()
     most = read_count(limit, "limit", default=50, least=1, most=MOST_LINES)
-    query = ledger.Query(
+    query = queries.Query(
         destination=DestinationId(function_id),
         after=read_instant(after, "after", now),
         before=read_instant(before, "before", now),
@@ -103,7 +103,7 @@ def list_logs(
     with services.database.read() as connection:
         _must_exist(connection, function_id)
         if instance_id:
-            one = ledger.get(connection, DeliveryId(instance_id))
+            one = queries.get(connection, DeliveryId(instance_id))
             deliveries = iter([one] if one is not None and one.destination_id == function_id else [])
         else:
             deliveries = _newest(connection, query)
@@ -121,13 +121,13 @@ def _read_levels(given: list[str]) -> frozenset[str]:
     return frozenset(words or _LEVELS)
 
 
-def _newest(connection: Connection, query: ledger.Query) -> Iterator[Delivery]:
+def _newest(connection: Connection, query: queries.Query) -> Iterator[Delivery]:
     """Walk through deliveries from the newest, reading as many at a time as are needed."""
     last: DeliveryId | None = None
     size = 100
     seen = 0
     while seen < _LOOKED_AT:
-        found = ledger.list_deliveries(connection, query, limit=size, older_than=last)
+        found = queries.list_deliveries(connection, query, limit=size, older_than=last)
         yield from found
         seen += len(found)
         if len(found) < size:

@@ -25,6 +25,7 @@ from smspipe.web import (
     optouts,
     project,
     receipts,
+    redrive,
     templates,
 )
 from smspipe.web.auth import guard_with
@@ -45,6 +46,7 @@ _PROJECT: Final = (
     *actions.HANDLERS,
     *project.HANDLERS,
     *deliveries.HANDLERS,
+    *redrive.HANDLERS,
     *events.HANDLERS,
     *optouts.HANDLERS,
 )
