@@ -121,6 +121,7 @@ class House:
             clock=now,
             token=config.project_token,
             hook_keys=[config.api_key, *([config.hook_secret] if config.hook_secret else [])],
+            api_key=config.api_key,
         )
 
     def services(self) -> Services:

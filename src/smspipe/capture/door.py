@@ -64,6 +64,8 @@ class CaptureRequest(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes = b""
     ip: str | None = None
     """The client's address, when it is known and may be used."""
+    trusted: bool = False
+    """It bears the secret API key, which was checked: such a request needs no token at the v1 door."""
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):

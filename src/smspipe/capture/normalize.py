@@ -46,6 +46,7 @@ def normalize(
         Refused: 400 when any event breaks a rule, or none is left.
     """
     received_at, seed, ip, door = payload.received_at, payload.seed, payload.ip, payload.door
+    trusted = payload.trusted or door is Door.HOOK
     latest = received_at + FUTURE
     skew = None if sent_at is None else sent_at - received_at
     canonical = _CANONICAL_UUID.fullmatch
@@ -97,6 +98,8 @@ def normalize(
                 properties=properties,
                 historical=historical,
                 door=door,
+                trusted=trusted,
+                ip=ip,
             )
         )
     if not events:

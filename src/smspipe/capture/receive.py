@@ -88,6 +88,7 @@ def _read_legacy(request: CaptureRequest, door: Door, received_at: datetime, see
         seed=seed,
         sent_at=query_instant_of(query.get("_") or query.get("sent_at")) if query else None,
         ip=request.ip,
+        trusted=request.trusted,
     )
     events = _legacy_events(payload, token)
     return Accepted(payload=payload, events=events, beacon=query.get("beacon") == "1")
@@ -117,6 +118,7 @@ def _read_v1(request: CaptureRequest, received_at: datetime, seed: bytes, token:
         seed=seed,
         sent_at=headers.sent_at,
         ip=request.ip,
+        trusted=request.trusted,
     )
     events, results = _v1_events(payload)
     return Accepted(payload=payload, events=events, results=results, request_id=headers.request_id)
@@ -133,7 +135,7 @@ def _v1_events(payload: Payload) -> tuple[list[Event], dict[EventUuid, Result]]:
 def _read_hook(request: CaptureRequest, received_at: datetime, seed: bytes) -> Accepted:
     _check_size(request, Door.HOOK)
     # The address is PostHog's own, not that of the person.
-    payload = Payload(door=Door.HOOK, body=unwrap(request, {}), received_at=received_at, seed=seed)
+    payload = Payload(door=Door.HOOK, body=unwrap(request, {}), received_at=received_at, seed=seed, trusted=True)
     return Accepted(payload=payload, events=_hook_events(payload))
 
 

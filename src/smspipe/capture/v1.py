@@ -33,6 +33,8 @@ def check_headers(request: CaptureRequest, token: str) -> V1Headers:
     """
     Check what capture v1 wants to know before it looks at the body.
 
+    The secret API key stands in the place of the token: whoever has it may do more than the token allows.
+
     Raises:
         Refused: 401 for a token that is missing or not ours, 400 for any other header, 415 for a body that is not JSON.
     """
@@ -50,7 +52,8 @@ def check_headers(request: CaptureRequest, token: str) -> V1Headers:
     scheme, _, given = request.authorization.partition(" ")
     if scheme.lower() != "bearer":
         raise _invalid_header("Authorization must use Bearer scheme")
-    check_token(given, token)
+    if not request.trusted:
+        check_token(given, token)
     if (request.content_type or "").partition(";")[0].strip().lower() != "application/json":
         raise Refused(415, "unsupported content type: send application/json", tag="unsupported_content_type")
     request_id, attempt = request.request_id or "", request.attempt or ""

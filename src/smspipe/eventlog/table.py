@@ -43,6 +43,7 @@ def append(connection: Connection, payloads: Sequence[Payload]) -> int:
             to_micros(payload.received_at),
             None if payload.sent_at is None else to_micros(payload.sent_at),
             payload.ip,
+            payload.trusted,
             payload.seed,
             payload.body,
         )
@@ -103,7 +104,7 @@ def read_after(connection: Connection, position: int, limit_bytes: int) -> list[
 
 
 def read_newest(connection: Connection, limit: int, limit_bytes: int) -> list[Payload]:
-    """Read the newest requests, newest first: `limit` and `limit_bytes` at most, but one at least where there is one."""
+    """Read the newest requests, newest first: `limit` and `limit_bytes` at most, but one where there is one."""
     found: list[Payload] = []
     size = 0
     with connection.execute(select(requests).order_by(requests.c.position.desc()).limit(limit)) as rows:
@@ -123,6 +124,7 @@ def _payload(row: Row[Any]) -> Payload:
         seed=bytes(row.seed),
         sent_at=row.sent_at,
         ip=row.ip,
+        trusted=row.trusted,
     )
 
 

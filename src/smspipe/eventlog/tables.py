@@ -1,6 +1,6 @@
 """The event log's tables."""
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, Table, Text
 
 from smspipe.db import Instant, metadata
 
@@ -12,6 +12,7 @@ requests = Table(
     Column("received_at", Instant, nullable=False),
     Column("sent_at", Instant),
     Column("ip", Text),
+    Column("trusted", Boolean, nullable=False),
     Column("seed", LargeBinary, nullable=False),
     Column("body", LargeBinary, nullable=False),
 )

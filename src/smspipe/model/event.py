@@ -42,6 +42,8 @@ class Payload(msgspec.Struct, frozen=True, kw_only=True):
     """The client's clock when it sent, from the query or (v1) a header; a body's own `sent_at` comes before it."""
     ip: str | None = None
     """The address that the request came from."""
+    trusted: bool = False
+    """It came with the secret API key: what it says of recipients is believed. (So is all that comes by the hook.)"""
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +63,10 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     historical: bool = False
     """Came in a `historical_migration` batch: backfilled, not something that just happened."""
     door: Door = Door.CAPTURE
+    trusted: bool = False
+    """Came with the secret API key, or by the hook: who sent it is known, so its phone numbers are believed."""
+    ip: str | None = None
+    """The address that the request came from, for limits on it; never in a log."""
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True):

@@ -22,3 +22,5 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
     identified: bool = False
     """Has been the goal of an `$identify`: merging such a person away needs `$merge_dangerously`."""
     profile: bool = True
+    trusted: frozenset[str] = frozenset()
+    """The names of the properties whose value was set by a trusted event, and by no other since."""

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
+import msgspec
 from sqlalchemy import Connection
 
 from smspipe.model.event import Event, Group
@@ -31,6 +32,7 @@ from smspipe.persons.merge import (
     merged,
     operations_of,
     same,
+    trusted_after,
 )
 
 MAX_GROUP_TYPES: Final = 5
@@ -159,7 +161,12 @@ class Batch:
         values = reading.values_of(event.properties)
         kinds = tuple(map(type, values))
         if profile.names is reading.names and _is_fleeting(profile, values, kinds):
-            person = _with(profile.person, profile.person.properties | dict(zip(reading.names, values, strict=True)))
+            person = _with(
+                profile.person,
+                profile.person.properties | dict(zip(reading.names, values, strict=True)),
+                # nothing fleeting is ever a trusted property
+                profile.person.trusted,
+            )
         else:
             person = self._update_person(profile, operations_of(event))
         seen = Seen(person=person)
@@ -170,10 +177,13 @@ class Batch:
     def _update_person(self, profile: Profile, operations: Operations) -> Person:
         person = profile.person
         properties, worth = apply(operations, person.properties)
-        if worth:
-            self._change(profile, _with(person, properties))
+        trusted = person.trusted
+        if trusted or operations.vouched:
+            trusted = trusted_after(operations, person, properties)
+        if worth or trusted != person.trusted:
+            self._change(profile, _with(person, properties, trusted))
             return profile.person
-        return person if properties is person.properties else _with(person, properties)
+        return person if properties is person.properties else _with(person, properties, trusted)
 
     def _change(self, profile: Profile, person: Person) -> None:
         profile.change(person)
@@ -251,10 +261,16 @@ def _is_fleeting(profile: Profile, values: tuple[object, ...], kinds: tuple[type
     return True
 
 
-def _with(person: Person, properties: dict[str, Any]) -> Person:
-    """Copy a person with `properties` in place of those it has."""
-    return Person(id=person.id, properties=properties, created_at=person.created_at, identified=person.identified)
+def _with(person: Person, properties: dict[str, Any], trusted: frozenset[str]) -> Person:
+    """Copy a person with `properties` in place of those it has, of which `trusted` are trusted."""
+    return Person(
+        id=person.id,
+        properties=properties,
+        created_at=person.created_at,
+        identified=person.identified,
+        trusted=trusted,
+    )
 
 
 def _identified(person: Person) -> Person:
-    return Person(id=person.id, properties=person.properties, created_at=person.created_at, identified=True)
+    return msgspec.structs.replace(person, identified=True)

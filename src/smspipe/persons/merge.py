@@ -29,6 +29,7 @@ ALIAS_OF: Final[Mapping[str, str]] = {
 WITHOUT_PROPERTIES: Final = frozenset({"$groupidentify", "$exception", "$$heatmap"})
 """Events that tell nothing of their person, whatever they carry."""
 PLAIN_SET: Final = "$set"
+_NOTHING: Final = frozenset[str]()
 PERSON_EVENTS: Final = frozenset({*ALIAS_OF, PLAIN_SET})
 """Events that are about the person: every change they bring is written, fleeting ones too."""
 RELATED: Final = frozenset({*ALIAS_OF, "$groupidentify"})
@@ -77,6 +78,8 @@ class Operations(msgspec.Struct, frozen=True, kw_only=True):
     unset: tuple[str, ...] = ()
     thorough: bool = False
     """Write every change, not only those that are more than `FLEETING`."""
+    vouched: frozenset[str] = frozenset()
+    """The properties that a trusted event names itself, in `$set` or `$set_once`; none for any other event."""
     group: GroupUpdate | None = None
 
 
@@ -103,6 +106,7 @@ def operations_of(event: Event) -> Operations:
         | to_set_once,
         unset=_names(properties.get("$unset")),
         thorough=event.event in PERSON_EVENTS,
+        vouched=frozenset((*to_set, *to_set_once)) - FLEETING if event.trusted else _NOTHING,
     )
 
 
@@ -154,6 +158,33 @@ def apply(operations: Operations, properties: dict[str, Any]) -> tuple[dict[str,
     return changed, worth or bool(gone)
 
 
+def trusted_after(operations: Operations, before: Person, after: dict[str, Any]) -> frozenset[str]:
+    """
+    Say which properties of a person are trusted after an event.
+
+    A trusted event vouches for what it names, also where `$set` finds the value there already; what changes otherwise
+    loses its trust. Fleeting properties are never trusted: they may change without being written.
+
+    Args:
+        operations: what the event asked.
+        before: the person until then.
+        after: its properties, as `apply` gave them.
+    """
+    if after is before.properties:
+        kept = before.trusted
+    else:
+        kept = frozenset(
+            name for name in before.trusted if name in after and same(after[name], before.properties.get(name))
+        )
+    if not operations.vouched:
+        return kept
+    return kept | {
+        name
+        for name in operations.vouched
+        if name in after and (name in operations.set or name not in before.properties)
+    }
+
+
 def same(one: Any, other: Any) -> bool:
     """Are two JSON values the same? Unlike in Python, true is not 1, however deep."""
     if type(one) is not type(other) or one != other:
@@ -171,12 +202,17 @@ def is_refused(away: Person, merge: Merge) -> bool:
 
 
 def merged(into: Person, away: Person) -> Person:
-    """Make one person of two: `into` stays, its properties win, and it is known since the earlier of the two."""
+    """
+    Make one person of two: `into` stays, its properties win, and it is known since the earlier of the two.
+
+    A property is trusted when the one that it was taken from was.
+    """
     return Person(
         id=into.id,
         properties=away.properties | into.properties,
         created_at=min(into.created_at, away.created_at),
         identified=True,
+        trusted=into.trusted | frozenset(name for name in away.trusted if name not in into.properties),
     )
 
 

@@ -22,7 +22,9 @@ T = TypeVar("T")
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
-_PERSON = ("id", "properties", "created_at", "identified", "updated_at")
+_PERSON = ("id", "properties", "created_at", "identified", "trusted", "updated_at")
+_decode_names = msgspec.json.Decoder(frozenset[str]).decode
+_NONE: Final = frozenset[str]()
 
 
 def _write_over(into: sqlite.Insert) -> sqlite.Insert:
@@ -32,7 +34,14 @@ def _write_over(into: sqlite.Insert) -> sqlite.Insert:
 
 # Every group of events with somebody new in it runs these three.
 _READ = Hot(
-    select(distinct_ids.c.distinct_id, persons.c.id, persons.c.properties, persons.c.created_at, persons.c.identified)
+    select(
+        distinct_ids.c.distinct_id,
+        persons.c.id,
+        persons.c.properties,
+        persons.c.created_at,
+        persons.c.identified,
+        persons.c.trusted,
+    )
     .join(persons, persons.c.id == distinct_ids.c.person_id)
     # one list as one value, so that the statement's text does not change with its length
     .where(distinct_ids.c.distinct_id.in_(select(func.json_each(bindparam("wanted")).table_valued("value").c.value))),
@@ -56,9 +65,12 @@ def read_persons(connection: Connection, wanted: Sequence[str]) -> list[tuple[st
                 properties=_decode(properties),
                 created_at=from_micros(created_at),
                 identified=bool(identified),
+                trusted=_decode_names(trusted) if trusted else _NONE,
             ),
         )
-        for distinct_id, id_, properties, created_at, identified in _READ.read(connection, (_encode(wanted).decode(),))
+        for distinct_id, id_, properties, created_at, identified, trusted in _READ.read(
+            connection, (_encode(wanted).decode(),)
+        )
     ]
 
 
@@ -94,7 +106,14 @@ def write_persons(connection: Connection, changed: Sequence[Person], now: dateti
     """Write persons, new ones and known ones alike."""
     at = to_micros(now)
     rows = [
-        (each.id, _encode(each.properties).decode(), to_micros(each.created_at), each.identified, at)
+        (
+            each.id,
+            _encode(each.properties).decode(),
+            to_micros(each.created_at),
+            each.identified,
+            _encode(sorted(each.trusted)).decode() if each.trusted else None,
+            at,
+        )
         for each in changed
     ]
     if rows:
@@ -131,7 +150,13 @@ def write_groups(connection: Connection, changed: Sequence[Group], now: datetime
 
 def to_person(row: Row[Any]) -> Person:
     """Make a row of `persons` a value."""
-    return Person(id=PersonId(row.id), properties=row.properties, created_at=row.created_at, identified=row.identified)
+    return Person(
+        id=PersonId(row.id),
+        properties=row.properties,
+        created_at=row.created_at,
+        identified=row.identified,
+        trusted=frozenset(row.trusted or ()),
+    )
 
 
 def _upsert(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:

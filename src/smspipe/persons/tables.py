@@ -11,6 +11,8 @@ persons = Table(
     Column("properties", Json, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("identified", Boolean, nullable=False),
+    # the names of the properties that a trusted event set last, sorted; null for none
+    Column("trusted", Json),
     Column("updated_at", Instant, nullable=False),
 )
 

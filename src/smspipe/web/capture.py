@@ -63,7 +63,15 @@ class Offer(Protocol):
 class CaptureDoor:
     """The one door for all capture routes, and for the small questions that SDKs ask."""
 
-    def __init__(self, *, offer: Offer, clock: Callable[[], datetime], token: str, hook_keys: Sequence[Secret]) -> None:
+    def __init__(
+        self,
+        *,
+        offer: Offer,
+        clock: Callable[[], datetime],
+        token: str,
+        hook_keys: Sequence[Secret],
+        api_key: Secret | None = None,
+    ) -> None:
         """
         Open the door.
 
@@ -72,11 +80,13 @@ class CaptureDoor:
             clock: what time it is.
             token: the project's token.
             hook_keys: any one of them opens `/hooks/posthog`.
+            api_key: the secret key: a capture request that bears it is trusted. None trusts none.
         """
         self._offer = offer
         self._clock = clock
         self._token = token
         self._hook_keys = [key.reveal().encode() for key in hook_keys]
+        self._api_keys = [] if api_key is None else [api_key.reveal().encode()]
         self._limits: dict[bytes, int] = {}
         self.held_bytes = 0
         """What bodies hold that have not come in whole; the protocol counts it."""
@@ -123,10 +133,12 @@ class CaptureDoor:
             return self._answer(
                 incoming, found or capture.Answer(status=404, body=b"not found", content_type="text/plain")
             )
-        if door is Door.HOOK and not self._opens_hook(incoming):
+        if door is Door.HOOK and not _bears(incoming, self._hook_keys):
             return 401, _JSON, b'{"detail":"The hook\'s key is missing or wrong: send it as Authorization: Bearer."}'
         try:
-            request = _request(incoming, body)
+            # most requests bear nothing
+            trusted = b"authorization" in incoming.headers and self._trusts(incoming, door)
+            request = _request(incoming, body, trusted=trusted)
             accepted = capture.read(request, door, self._clock(), os.urandom(8), self._token)
         except Refused as refused:
             count("smspipe_requests_refused_total")
@@ -150,11 +162,20 @@ class CaptureDoor:
             return self._refuse(incoming, capture.overloaded(door))
         return None
 
-    def _opens_hook(self, incoming: Incoming) -> bool:
-        kind, _, key = (incoming.headers.get(b"authorization") or b"").partition(b" ")
-        # every key is compared, so that the time does not tell which one was close
-        matches = [hmac.compare_digest(key.strip(), known) for known in self._hook_keys]
-        return kind.lower() == b"bearer" and any(matches)
+    def _trusts(self, incoming: Incoming, door: Door) -> bool:
+        """
+        Tell whether a capture request bears the secret key.
+
+        Raises:
+            Refused: 401 for what looks like such a key and is not ours. Who sends one wants to be trusted, and is told
+                now, not by texts that never come. (The doors that read the header themselves say so themselves.)
+        """
+        if _bears(incoming, self._api_keys):
+            return True
+        begins = incoming.headers[b"authorization"][: len(_SECRET)].lower()
+        if begins == _SECRET and door in _WITH_TOKEN_IN_BODY:
+            raise Refused(401, "API key is not valid: unknown secret key", tag="invalid_api_token")
+        return False
 
     def _refuse(self, incoming: Incoming, refused: Refused) -> Answer:
         return self._answer(incoming, refused.answer)
@@ -170,6 +191,16 @@ class CaptureDoor:
         return answer.status, headers, answer.body
 
 
+def _bears(incoming: Incoming, keys: Sequence[bytes]) -> bool:
+    kind, _, key = (incoming.headers.get(b"authorization") or b"").partition(b" ")
+    # every key is compared, so that the time does not tell which one was close
+    matches = [hmac.compare_digest(key.strip(), known) for known in keys]
+    return kind.lower() == b"bearer" and any(matches)
+
+
+_SECRET = b"bearer phx_"
+_WITH_TOKEN_IN_BODY = (Door.CAPTURE, Door.BATCH, Door.ENGAGE)
+
 _FIELDS = {
     b"content-type": "content_type",
     b"content-encoding": "content_encoding",
@@ -182,10 +213,16 @@ _FIELDS = {
 """Header → field of a capture request: most requests have one of them."""
 
 
-def _request(incoming: Incoming, body: bytes) -> CaptureRequest:
+def _request(incoming: Incoming, body: bytes, *, trusted: bool) -> CaptureRequest:
     found = {_FIELDS[name]: value.decode("latin-1") for name, value in incoming.headers.items() if name in _FIELDS}
     return CaptureRequest(
-        method=incoming.method, path=incoming.path, query=incoming.query, body=body, ip=incoming.ip, **found
+        method=incoming.method,
+        path=incoming.path,
+        query=incoming.query,
+        body=body,
+        ip=incoming.ip,
+        trusted=trusted,
+        **found,
     )
 
 

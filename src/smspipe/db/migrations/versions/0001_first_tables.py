@@ -193,6 +193,7 @@ def upgrade() -> None:
         sa.Column("properties", types.Json(), nullable=False),
         sa.Column("created_at", types.Instant(), nullable=False),
         sa.Column("identified", sa.Boolean(), nullable=False),
+        sa.Column("trusted", types.Json(), nullable=True),
         sa.Column("updated_at", types.Instant(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
@@ -219,6 +220,7 @@ def upgrade() -> None:
         sa.Column("received_at", types.Instant(), nullable=False),
         sa.Column("sent_at", types.Instant(), nullable=True),
         sa.Column("ip", sa.Text(), nullable=True),
+        sa.Column("trusted", sa.Boolean(), nullable=False),
         sa.Column("seed", sa.LargeBinary(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("position"),
