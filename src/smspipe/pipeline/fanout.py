@@ -9,7 +9,7 @@ there would be an insert and an update. All others are born PENDING and claimed 
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -32,6 +32,8 @@ READER = "fanout"
 
 Entry = tuple[int, Sequence[Event]]
 """A request's position in the log, and its events."""
+Heard = tuple[Event, persons.Seen, Sequence[Prepared]]
+"""An event, its person and groups, and the destinations that listen to it."""
 
 
 class Done(msgspec.Struct, kw_only=True):
@@ -85,6 +87,11 @@ class Desk:
         """Give the window of a key, as the events before this one in the group have left it."""
         return self.book.window(destination, cooldowns.hash_key(key), ttl)
 
+    def write(self, opened: Sequence[Delivery]) -> None:
+        """Write down what the decisions led to: the deliveries that they opened, and the places that these took."""
+        ledger.open_deliveries(self._connection, opened)
+        self.book.write()
+
 
 def run(
     connection: Connection,
@@ -115,32 +122,56 @@ def run(
              if (listening := plan.listening(event.event))]  # fmt: skip
     done = Done(position=entries[-1][0], events=len(events))
     desk = Desk(connection, hasher, now)
-    if heard:
-        desk.expect([event.uuid for event, _, _ in heard])
     opened: list[Delivery] = []
-    for event, who, listening in heard:
-        for prepared in listening:
-            decisions = decide(event, who.person, who.groups, prepared, desk, now)
-            if decisions:
-                done.matched[prepared.destination.id] += 1
-            for decision in decisions:
-                delivery = _open(decision, event, prepared, desk, now, free=len(done.sending) < free)
-                done.outcomes[prepared.destination.id, _outcome(delivery, decision), decision.reason or ""] += 1
-                if delivery is None:
-                    continue
-                opened.append(delivery)
-                if delivery.status is Status.SENDING:
-                    done.sending.append(delivery)
-                elif delivery.status is Status.PENDING:
-                    done.waiting.append(delivery)
+    for _, prepared, decided in decide_on(heard, desk, now, free=free):
+        done.matched[prepared.destination.id] += 1
+        for decision, delivery in decided:
+            done.outcomes[prepared.destination.id, _outcome(delivery, decision), decision.reason or ""] += 1
+            if delivery is None:
+                continue
+            opened.append(delivery)
+            if delivery.status is Status.SENDING:
+                done.sending.append(delivery)
+            elif delivery.status is Status.PENDING:
+                done.waiting.append(delivery)
     _let_wait(connection, done, opened, plan, now)
     reached("fanout.during")
-    ledger.open_deliveries(connection, opened)
-    desk.book.write()
+    desk.write(opened)
     eventlog.remember(connection, [(event.uuid, position) for position, batch in entries for event in batch])
     eventlog.move_cursor(connection, READER, done.position)
     reached("fanout.after")
     return done
+
+
+def decide_on(
+    heard: Sequence[Heard], desk: Desk, now: datetime, *, free: int
+) -> Iterator[tuple[Event, Prepared, list[tuple[Decision, Delivery | None]]]]:
+    """
+    Decide on events in order, each as those before it have left things; give what came of those that match.
+
+    The real run, a replay and a forecast all decide here. Each decision comes with the ledger's row that it makes,
+    None for a repeated event; nothing is written before `desk.write`.
+
+    Args:
+        heard: the events, each with its person and the destinations that listen to it.
+        desk: what is known, and what is booked.
+        now: the time of the whole group.
+        free: how many deliveries may be born SENDING.
+    """
+    if heard:
+        desk.expect([event.uuid for event, _, _ in heard])
+    for event, who, listening in heard:
+        for prepared in listening:
+            decisions = decide(event, who.person, who.groups, prepared, desk, now)
+            if not decisions:
+                continue
+            decided: list[tuple[Decision, Delivery | None]] = []
+            for decision in decisions:
+                delivery = _open(decision, event, prepared, desk, now, free=free > 0)
+                if delivery is not None and delivery.status is Status.SENDING:
+                    free -= 1
+                decided.append((decision, delivery))
+            yield event, prepared, decided
 
 
 def _let_wait(connection: Connection, done: Done, opened: list[Delivery], plan: Plan, now: datetime) -> None:
