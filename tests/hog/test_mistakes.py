@@ -237,7 +237,7 @@ def test_a_mistake_is_named_placed_and_mended(source: str, position: int, messag
         ("one\ntwo {a b}\nthree", 11, "two {a b}\n       ^"),
         ("{a", 2, "{a\n  ^"),
         ("", 0, "\n^"),
-        ("x" * 100 + "{" + "y" * 100, 100, "…" + "x" * 60 + "{" + "y" * 59 + "…\n" + " " * 61 + "^"),
+        ("x" * 100 + "{" + "y" * 100, 100, "…" + "x" * 36 + "{" + "y" * 35 + "…\n" + " " * 37 + "^"),
         ("\t{a b}", 4, " {a b}\n    ^"),
     ],
 )
