@@ -75,7 +75,7 @@ async def test_the_request_is_shown_as_it_would_leave_and_holds_no_credentials()
     assert attempt.request == {
         "url": "/2010-04-01/Accounts/AC1/Messages.json",
         "method": "POST",
-        "body": {"To": PHONE, "From": "+15005550006", "Body": "Hi"},
+        "body": [("To", PHONE), ("From", "+15005550006"), ("Body", "Hi")],
     }
 
 

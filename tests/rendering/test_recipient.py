@@ -173,7 +173,17 @@ def test_a_sender_is_understood(value: str, sender: str) -> None:
     "value",
     [
         *[None, "", "  ", 12345, ["Acme"], "15005550006", "+0123456789", "+123456", "Twelve chars", "Acmé", "12 34"],
-        *["MG" + "0g" * 16, "whatsapp:+15005550006", "(500) 555-0006", "12", "null-🙂", "12345678901"],
+        *[
+            "MG" + "0g" * 16,
+            "viber:+15005550006",
+            "whatsapp:15005550006",
+            "messenger:",
+            "tel:tel:",
+            "(500) 555-0006",
+            "12",
+            "null-🙂",
+            "12345678901",
+        ],
     ],
 )
 def test_what_twilio_takes_for_no_sender_is_invalid(value: Any) -> None:

@@ -157,6 +157,7 @@ def open_deliveries(connection: Connection, opened: Iterable[Delivery]) -> None:
             to_micros(d.created_at), None if d.reason is None else d.reason.value, d.to, d.sender, d.body, d.segments,
             d.encoding, d.sid, d.attempts, d.error_code, d.error_message, _micros(d.not_before), _micros(d.expires_at),
             _micros(d.sent_at), _micros(d.settled_at), _json(d.steps).decode(), d.cooldown_key,
+            None if d.extras is None else _json(d.extras).decode(),
         )
         for d in opened
     ]  # fmt: skip

@@ -32,6 +32,7 @@ deliveries = Table(
     Column("settled_at", Instant),
     Column("steps", Json),
     Column("cooldown_key", Text),
+    Column("extras", Json),
     Column("ask_at", Instant),
     Column("looks", Integer, nullable=False, server_default="0"),
     Column("twilio_status", Text),

@@ -12,10 +12,10 @@ import msgspec
 from smspipe.destinations import templates
 from smspipe.destinations.filters import LONGEST_SECONDS, narrow, read_masking
 from smspipe.destinations.inputs import to_text, to_values
-from smspipe.destinations.options import read_options
+from smspipe.destinations.options import Options, read_options
 from smspipe.destinations.pairs import read_pairs, to_routes
 from smspipe.matching import read_filter
-from smspipe.model.destination import Account, Cooldown, Destination, Route, Secret, Templating, Text
+from smspipe.model.destination import Account, Cooldown, Destination, ExtrasTemplate, Route, Secret, Templating, Text
 from smspipe.model.errors import Invalid
 from smspipe.model.filter import Action, ActionFilter, EventFilter, Filter
 from smspipe.model.ids import DestinationId, IntegrationId
@@ -93,8 +93,25 @@ def read(
         default_country=options.default_country,
         pace=options.pace,
         unconfirmed=options.unconfirmed,
+        extras=_read_extras(options, parts.body.templating),
         paused=paused,
     )
+
+
+def _read_extras(options: Options, language: Templating) -> ExtrasTemplate | None:
+    """Gather what is asked of Twilio beside the text; templates of it are in the text's language, never escaped."""
+
+    def text(source: str, key: str) -> Text:
+        return Text(source=source, templating=language, field=f"smspipe__{key}")
+
+    extras = ExtrasTemplate(
+        media_urls=tuple(text(source, "media_urls") for source in options.media_urls),
+        validity_period=options.validity_period,
+        smart_encoded=options.smart_encoded,
+        risk_check=options.risk_check,
+        send_at=None if options.send_at is None else text(options.send_at, "send_at"),
+    )
+    return None if extras == ExtrasTemplate() else extras
 
 
 def _escaped(value: Any) -> Any:

@@ -11,11 +11,15 @@ import msgspec
 from smspipe.model.destination import WhenAbsent
 from smspipe.model.errors import Invalid
 from smspipe.model.filter import Mode
+from smspipe.model.message import RiskCheck
 
 LONGEST_AGE_SECONDS: Final = 31_536_000
 SLOWEST: Final = 0.01
 FASTEST: Final = 1000.0
 """Segments a second."""
+LONGEST_VALIDITY_SECONDS: Final = 36_000
+"""Ten hours: so long a text may wait at Twilio, and it does unless told otherwise."""
+MOST_MEDIA: Final = 10
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +40,16 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """Segments a second that its sender may be given; None for Twilio's own default of such a sender."""
     unconfirmed: WhenAbsent = WhenAbsent.SEND_AGAIN
     """What becomes of a text whose answer was lost, once it is proved that Twilio never took it."""
+    media_urls: tuple[str, ...] = ()
+    """Templates of the addresses of media, in the body's language."""
+    validity_period: int | None = None
+    """Seconds that a text may wait at Twilio."""
+    smart_encoded: bool = False
+    """Let Twilio put in look-alikes for characters that would make the text UCS-2."""
+    risk_check: RiskCheck | None = None
+    """Whether Twilio looks for SMS pumping; None for what the account says."""
+    send_at: str | None = None
+    """Template of the time that Twilio is to send at, in the body's language."""
 
 
 READ_ONLY: Final = ("version", "paused", "paused_at", "notes", "warnings")
@@ -115,6 +129,40 @@ def _read_unconfirmed(value: Any) -> WhenAbsent:
     return WhenAbsent(value)
 
 
+def _read_media_urls(value: Any) -> tuple[str, ...]:
+    field = "smspipe__media_urls"
+    if not isinstance(value, list | tuple):
+        raise Invalid('media_urls must be a list of addresses, such as ["https://example.com/a.png"].', field=field)
+    if len(value) > MOST_MEDIA:
+        raise Invalid(f"media_urls has {len(value)} addresses; Twilio takes {MOST_MEDIA} at most.", field=field)
+    if not all(isinstance(each, str) and each.strip() for each in value):
+        raise Invalid("Every one of media_urls must be an address, or a template of one.", field=field)
+    return tuple(value)
+
+
+def _read_validity_period(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= LONGEST_VALIDITY_SECONDS:
+        raise Invalid(
+            f"validity_period must be a whole number between 1 and {LONGEST_VALIDITY_SECONDS} seconds.",
+            field="smspipe__validity_period",
+        )
+    return value
+
+
+def _read_risk_check(value: Any) -> RiskCheck:
+    if value not in list(RiskCheck):
+        raise Invalid('risk_check must be "enable" or "disable".', field="smspipe__risk_check")
+    return RiskCheck(value)
+
+
+def _read_send_at(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise Invalid(
+            "send_at must be a time such as 2026-12-24T18:00:00Z, or a template of one.", field="smspipe__send_at"
+        )
+    return value
+
+
 def _read_mode(value: Any) -> Mode:
     if value not in list(Mode):
         raise Invalid('filter_mode must be "posthog" or "sane".', field="smspipe__filter_mode")
@@ -129,6 +177,11 @@ _READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "pace": _read_pace,
     "unconfirmed": _read_unconfirmed,
     "escape_html": _read_flag("escape_html"),
+    "media_urls": _read_media_urls,
+    "validity_period": _read_validity_period,
+    "smart_encoded": _read_flag("smart_encoded"),
+    "risk_check": _read_risk_check,
+    "send_at": _read_send_at,
 }
 KEYS: Final = tuple(_READERS)
 """All options there are."""

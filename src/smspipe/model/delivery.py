@@ -6,6 +6,7 @@ from enum import StrEnum
 import msgspec
 
 from smspipe.model.ids import DeliveryId, DestinationId, EventUuid, MessageSid
+from smspipe.model.message import Extras
 from smspipe.model.outcome import Reason, Step
 
 
@@ -63,6 +64,8 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     steps: tuple[Step, ...] = ()
     cooldown_key: str | None = None
     """The cooldown window that it holds a place in (a hash), to be given back if nothing was sent."""
+    extras: Extras | None = None
+    """What is asked of Twilio beside the text itself."""
     ask_at: datetime | None = None
     """When Twilio is to be asked about it, None when there is nothing (more) to learn."""
     looks: int = 0

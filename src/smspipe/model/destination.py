@@ -8,6 +8,7 @@ import msgspec
 
 from smspipe.model.filter import Filter
 from smspipe.model.ids import DestinationId
+from smspipe.model.message import RiskCheck
 
 
 class Templating(StrEnum):
@@ -91,6 +92,17 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     action: str | None = None
 
 
+class ExtrasTemplate(msgspec.Struct, frozen=True, kw_only=True):
+    """What a destination asks of Twilio beside the text itself; see `model.message.Extras` for what comes of it."""
+
+    media_urls: tuple[Text, ...] = ()
+    """Each gives an address, a list of them, or nothing."""
+    validity_period: int | None = None
+    smart_encoded: bool = False
+    risk_check: RiskCheck | None = None
+    send_at: Text | None = None
+
+
 class WhenAbsent(StrEnum):
     """What becomes of a text whose answer was lost, once it is proved that Twilio never took it."""
 
@@ -126,5 +138,7 @@ class Destination(msgspec.Struct, frozen=True, kw_only=True):
     pace: float | None = None
     """Segments a second that its sender may be given; None for Twilio's own default of such a sender."""
     unconfirmed: WhenAbsent = WhenAbsent.SEND_AGAIN
+    extras: ExtrasTemplate | None = None
+    """None for most."""
     paused: str | None = None
     """Why the engine stopped sending for it (a sentence), None while it runs."""

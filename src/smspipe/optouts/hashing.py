@@ -40,14 +40,14 @@ class Hasher:
 
     def __call__(self, number: str) -> str:
         """
-        Hash a number (E.164) to 64 hexadecimal digits.
+        Hash a number (E.164) to 64 hexadecimal digits. On every channel a number is the same person.
 
         Raises:
             Permanent: the register's key cannot be opened, so nobody can say who has opted out.
         """
         if self._key is None:
             raise Permanent("The register of opt-outs cannot be read: none of the keys opens its own key.")
-        return hmac.digest(self._key, number.encode(), "sha256").hex()
+        return hmac.digest(self._key, number[number.find(":") + 1 :].encode(), "sha256").hex()
 
     def __repr__(self) -> str:
         return "Hasher(***)"

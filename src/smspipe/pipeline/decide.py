@@ -25,8 +25,10 @@ from smspipe.rendering import (
     CompiledText,
     Recipient,
     TemplateError,
+    channel_of,
     check_body,
     check_sender,
+    describe,
     find_recipient,
     globals_for,
     message,
@@ -154,14 +156,22 @@ class _Walk:
             return Refusal(reason=Reason.TEMPLATE_ERROR, saw=str(error))
         except Invalid as error:
             return Refusal(reason=Reason.TEMPLATE_ERROR, saw=f"The sender is not usable. {error}")
-        recipient = find_recipient(recipient_value, self.prepared.default_country)
+        recipient = find_recipient(recipient_value, self.prepared.default_country, channel_of(sender))
         if isinstance(recipient, Refusal):
             return recipient
         self._note_recipient(recipient)
+        if recipient.number == sender:
+            return Refusal(reason=Reason.RECIPIENT_INVALID, saw="The recipient is the sender itself.")
         checked = check_body(body, truncate=self.prepared.destination.truncate)
         if isinstance(checked, Refusal):
             return checked
-        text = message(recipient.number, sender, checked)
+        extras = None
+        if self.prepared.extras is not None:
+            try:
+                extras = self.prepared.extras.render(self.values, self.now, sender)
+            except (TemplateError, Invalid) as error:
+                return Refusal(reason=Reason.TEMPLATE_ERROR, saw=str(error))
+        text = message(recipient.number, sender, checked, extras)
         self.steps.append(
             Step(
                 name="body",
@@ -170,6 +180,8 @@ class _Walk:
                 f"{'' if text.segments == 1 else 's'}.",
             )
         )
+        if extras is not None:
+            self.steps.append(Step(name="extras", ok=True, saw=describe(extras)))
         return text
 
     def _render_inputs(self) -> None:

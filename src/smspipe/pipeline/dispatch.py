@@ -446,4 +446,5 @@ def _message(delivery: Delivery) -> Message:
         body=delivery.body or "",
         encoding=Encoding(delivery.encoding or Encoding.GSM_7),
         segments=delivery.segments or 0,
+        extras=delivery.extras,
     )

@@ -241,6 +241,7 @@ def _open(
         settled_at=now if status is Status.SUPPRESSED else None,
         steps=decision.steps,
         cooldown_key=key if text is not None else None,
+        extras=None if text is None else text.extras,
     )
 
 

@@ -83,6 +83,9 @@ def _templates(prepared: Prepared) -> Iterator[Text]:
     yield from (route.to for route in destination.routes if route.to.source != RECIPIENT)
     if destination.cooldown is not None:
         yield destination.cooldown.key
+    if destination.extras is not None:
+        yield from destination.extras.media_urls
+        yield from () if destination.extras.send_at is None else (destination.extras.send_at,)
     yield from (
         value for key, value in destination.inputs.items() if key in prepared.inputs and isinstance(value, Text)
     )

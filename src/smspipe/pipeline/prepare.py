@@ -16,7 +16,7 @@ from smspipe.model.event import Event, Group
 from smspipe.model.filter import Action, PropertyGroup, Shared
 from smspipe.model.ids import DestinationId
 from smspipe.model.person import Person
-from smspipe.rendering import CompiledText, check_sender, compile_text
+from smspipe.rendering import CompiledExtras, CompiledText, check_sender, compile_text
 
 _compile = functools.lru_cache(maxsize=4096)(compile_text)
 """Many destinations share a text, a sender or where the number is, and a reload finds nearly all as they were."""
@@ -59,6 +59,8 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     body: CompiledText
     routes: tuple[PreparedRoute, ...]
     cooldown_key: CompiledText | None
+    extras: CompiledExtras | None
+    """What is asked of Twilio beside the text; None for most."""
     project: Mapping[str, Any]
     source: Mapping[str, Any]
     default_country: str | None
@@ -101,6 +103,9 @@ def prepare(destination: Destination, site: Site) -> Prepared:
     texts = [destination.sender, destination.body, *(route.to for route in destination.routes)]
     if cooldown is not None:
         texts.append(cooldown.key)
+    wished = destination.extras
+    if wished is not None:
+        texts += [*wished.media_urls, *([] if wished.send_at is None else [wished.send_at])]
     compiled = {text: _compile(text) for text in texts}
     inputs: dict[str, Any] = {}
     roots = frozenset[str]().union(*(text.roots for text in compiled.values()))
@@ -112,6 +117,14 @@ def prepare(destination: Destination, site: Site) -> Prepared:
     sender: CompiledText | str = compiled[destination.sender]
     if isinstance(sender, CompiledText) and sender.constant:
         sender = check_sender(sender({}, EPOCH), field=destination.sender.field)
+    extras = None
+    if wished is not None:
+        extras = CompiledExtras(
+            template=wished,
+            media_urls=tuple(compiled[each] for each in wished.media_urls),
+            send_at=None if wished.send_at is None else compiled[wished.send_at],
+        )
+        extras.check_constants(sender if isinstance(sender, str) else None)
     return Prepared(
         destination=destination,
         site=site,
@@ -123,6 +136,7 @@ def prepare(destination: Destination, site: Site) -> Prepared:
             for index, route in enumerate(destination.routes)
         ),
         cooldown_key=None if cooldown is None else compiled[cooldown.key],
+        extras=extras,
         project=site.project,
         source={
             "name": destination.name,

@@ -33,6 +33,7 @@ from smspipe.model.outcome import Reason
 from smspipe.pipeline.settle import Heard, hear
 from smspipe.receipts import receipt_of
 from smspipe.receipts.reconcile import Absent, Found, Sought, Unsure, enough, search
+from smspipe.rendering import smart_encode
 from smspipe.sending import AccountFault, Client, Later, Missing, Page, Shown, Verified
 from smspipe.telemetry import count, gauge
 
@@ -394,11 +395,14 @@ _SECONDS: Final = timedelta(seconds=2)
 
 
 def _sought(delivery: Delivery) -> Sought:
+    rewritten = delivery.extras is not None and delivery.extras.smart_encoded
+    body = delivery.body or ""
     return Sought(
         to=delivery.to or "",
         sender=delivery.sender or "",
-        body=delivery.body or "",
+        body=smart_encode(body) if rewritten else body,
         sent_at=delivery.sent_at or delivery.created_at,
+        rewritten=rewritten,
     )
 
 

@@ -20,7 +20,7 @@ from smspipe.model.outcome import Reason, Step
 from smspipe.model.person import Person
 from smspipe.pipeline.decide import Decision, decide
 from smspipe.pipeline.prepare import Prepared
-from smspipe.sending import Accepted, Answer, Client, build_request
+from smspipe.sending import Accepted, Answer, Client, build_request, form_of
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,7 +39,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     message: Message | None
     reason: Reason | None
     request: dict[str, Any] | None = None
-    """The request as it would leave, or left: `url`, `method`, `body` by field; no credentials."""
+    """The request as it would leave, or left: `url`, `method`, `body` as its fields in order; no credentials."""
     answer: Answer | None = None
     """Twilio's answer; None when nothing was sent."""
 
@@ -176,7 +176,7 @@ async def _attempt(prepared: Prepared, decision: Decision, client: Client | None
     request = {
         "url": f"/2010-04-01/Accounts/{account.sid}/Messages.json",
         "method": "POST",
-        "body": {"To": text.to, "From": text.sender, "Body": text.body},
+        "body": form_of(text),
     }
     answer = None if client is None else await client.send(build_request(text, account))
     if answer is not None:

@@ -6,6 +6,10 @@ The ledger sees to it that of two texts with the same number and words only one 
 of all the others. Whatever is left and looks the same is either ours or a stranger's, and time tells which: far from
 our attempt, by clocks that may be wrong, nobody can say, and nothing is concluded.
 
+Where Twilio may have replaced characters (Smart Encoding), letters and digits alone tell a text. The plain ones among
+them stay and keep their order, whatever is put in for the rest, so a text that lacks some of ours is another; one that
+has them all and yet differs may be ours, and again nothing is concluded.
+
 Source:
     https://www.twilio.com/docs/messaging/api/message-resource
 """
@@ -35,7 +39,7 @@ class Sought(msgspec.Struct, frozen=True, kw_only=True):
     sent_at: datetime
     """When its request was written down as leaving, by our clock."""
     rewritten: bool = False
-    """Twilio may have changed the words (smart encoding, short links): they prove nothing."""
+    """Twilio may have replaced characters of `body`, which is as we expect it to come out."""
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,14 +80,17 @@ def search(
     far: list[str] = []
     for message in messages:
         sid = message.get("sid")
-        if not isinstance(sid, str) or sid in known or not _alike(sought, message):
+        if not isinstance(sid, str) or sid in known:
+            continue
+        alike = _alike(sought, message)
+        if alike is False:
             continue
         made = made_at(message)
         if made is None:
             far.append(sid)
             continue
         made -= ahead
-        if made >= sought.sent_at - _NEAR:
+        if alike and made >= sought.sent_at - _NEAR:
             near.append((made, message))
         elif made >= sought.sent_at - _FAR:
             far.append(sid)
@@ -110,16 +117,29 @@ def made_at(message: Mapping[str, Any]) -> datetime | None:
     return at if at is not None and at.tzinfo is not None else None
 
 
-def _alike(sought: Sought, message: Mapping[str, Any]) -> bool:
+def _alike(sought: Sought, message: Mapping[str, Any]) -> bool | None:
+    """Say whether a message looks like the text that is sought; None where nobody can say."""
     if message.get("to") != sought.to or not str(message.get("direction", "outbound")).startswith("outbound"):
         return False
     if sought.sender not in (message.get("from"), message.get("messaging_service_sid")):
         return False
-    if sought.rewritten:
-        return True
     body = message.get("body")
     # An account may have its texts' words discarded: then time and number alone must do.
-    return not isinstance(body, str) or not body or _plain(body) == _plain(sought.body)
+    if not isinstance(body, str) or not body or _plain(body) == _plain(sought.body):
+        return True
+    if not sought.rewritten:
+        return False
+    ours, theirs = _words(sought.body), _words(body)
+    if ours and ours == theirs:
+        return True
+    left = iter(theirs)
+    return None if all(character in left for character in ours if character.isascii()) else False
+
+
+def _words(body: str) -> str:
+    """Write down the letters and digits of a text: what is left of it when other characters are replaced."""
+    written = unicodedata.normalize("NFKC", body.removeprefix(_TRIAL))
+    return "".join(character for character in written if character.isalnum())
 
 
 def _plain(body: str) -> str:

@@ -4,7 +4,11 @@ Whom a text goes to and whom it comes from: what people write as a number, made 
 *Possible* by length is enough to be sent to: numbering plans change faster than any table of them, so a number that
 the table calls not valid is a doubt that is shown, not a refusal.
 
-Source: https://www.twilio.com/docs/glossary/what-e164 and libphonenumber's FAQ.
+An address of another channel than SMS is a prefix and what it names there, `whatsapp:+14155552671`. The prefix is taken
+off before the number is read and put back afterwards; a recipient without one is on its sender's channel.
+
+Source: https://www.twilio.com/docs/glossary/what-e164 and libphonenumber's FAQ; for channels,
+https://www.twilio.com/docs/messaging/api/message-resource#create-a-message-resource.
 """
 
 import re
@@ -27,16 +31,27 @@ _CLEAN: Final = _BETWEEN | {ord("＋"): "+"}
 
 _CHANNEL = re.compile(r"\s*([A-Za-z]+):")
 _SAME_AS_NONE: Final = frozenset({"tel", "sms"})
+CHANNELS: Final = ("whatsapp", "messenger", "rcs")
+"""The channels beside SMS that Twilio's create call has."""
+ANY_CHANNEL: Final = "*"
+"""That of a Messaging Service, which may have senders of several channels."""
+_CHANNEL_ID = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
 _DIGITS = re.compile(r"\+?[0-9]+")
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _SHORT_CODE = re.compile(r"[0-9]{3,8}")
 _ALPHANUMERIC = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 \-+_&]{1,11}")
 _SERVICE = re.compile(r"MG[0-9a-fA-F]{32}")
+_SERVICE_CHARACTERS: Final = 34
+_LONGEST_NAME: Final = 11
+_NAME_CHARACTERS = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 \-+_&]+")
 
 # Nobody writes a number in more characters; a longer text is not looked at.
 _LONGEST: Final = 64
 _TOO_BIG: Final = 10**15
 
+_NO_CHANNEL: Final = "it is an address of another channel; give the number alone to send a text to it"
+_WRONG_CHANNEL: Final = "it is an address of another channel than the sender's; give the number alone"
+_NO_ID: Final = "Messenger knows its users by letters and digits"
 _NEEDS_PLUS: Final = "it does not begin with + and a country code, and no default country is set to read it in"
 
 
@@ -44,10 +59,18 @@ class Recipient(msgspec.Struct, frozen=True, kw_only=True):
     """A number that a text can be sent to, and a sentence on why it may not arrive, where there is a doubt."""
 
     number: E164
+    """On another channel than SMS with its prefix."""
     doubt: str | None = None
 
 
-def find_recipient(value: Any, default_country: str | None) -> Recipient | Refusal:
+def channel_of(sender: str) -> str:
+    """Give the channel of a sender from `check_sender`: one of `CHANNELS`, "" for SMS, or `ANY_CHANNEL`."""
+    if ":" in sender:
+        return sender[: sender.index(":")]
+    return ANY_CHANNEL if len(sender) == _SERVICE_CHARACTERS else ""
+
+
+def find_recipient(value: Any, default_country: str | None, channel: str = "") -> Recipient | Refusal:
     """
     Read a phone number from what a template gave: any JSON value.
 
@@ -57,10 +80,11 @@ def find_recipient(value: Any, default_country: str | None) -> Recipient | Refus
     Args:
         value: text or whole number; null, blank and the text `null` (what PostHog prints for it) are no recipient.
         default_country: ISO country that a number without `+` is read in; None refuses such numbers.
+        channel: the sender's, from `channel_of`: what names no channel itself is on this one.
 
     Returns:
         The recipient, or a refusal: RECIPIENT_MISSING, or RECIPIENT_INVALID with a sentence in `saw` that shows the
-        number masked at most. Letters (`1-800-FLOWERS`) and addresses of other channels (`whatsapp:`) are invalid.
+        number masked at most. Letters (`1-800-FLOWERS`) and addresses of other channels than the sender's are invalid.
     """
     match value:
         case str():
@@ -79,16 +103,29 @@ def find_recipient(value: Any, default_country: str | None) -> Recipient | Refus
         return _missing()
     if len(text) > _LONGEST:
         return _invalid("it is too long for a phone number")
-    return _read(text, default_country.upper() if default_country else None)
+    return _read(text, default_country.upper() if default_country else None, channel)
 
 
 @lru_cache(maxsize=4096)
-def _read(text: str, country: str | None) -> Recipient | Refusal:
-    """Read a number; remembered, because parsing takes some 80 µs and the same people get several texts."""
-    if channel := _CHANNEL.match(text):
-        if channel[1].lower() not in _SAME_AS_NONE:
-            return _invalid("it is an address of another channel; give the number alone to send a text to it")
-        text = text[channel.end() :]
+def _read(text: str, country: str | None, channel: str) -> Recipient | Refusal:
+    """Read an address; remembered, because parsing takes some 80 µs and the same people get several texts."""
+    own = ""
+    if prefix := _CHANNEL.match(text):
+        own = "" if prefix[1].lower() in _SAME_AS_NONE else prefix[1].lower()
+        if own and own not in (CHANNELS if channel == ANY_CHANNEL else (channel,)):
+            return _invalid(_WRONG_CHANNEL if channel else _NO_CHANNEL)
+        text = text[prefix.end() :]
+    own = own or channel.replace(ANY_CHANNEL, "")
+    if own == "messenger":
+        name = text.strip()
+        return Recipient(number=E164(f"{own}:{name}")) if _CHANNEL_ID.fullmatch(name) else _invalid(_NO_ID)
+    found = _read_number(text, country)
+    if own and isinstance(found, Recipient):
+        return Recipient(number=E164(f"{own}:{found.number}"), doubt=found.doubt)
+    return found
+
+
+def _read_number(text: str, country: str | None) -> Recipient | Refusal:
     if any(character.isalpha() for character in text):
         return _invalid("it has letters in it")
     if "," in text or ";" in text:
@@ -141,7 +178,8 @@ def check_sender(value: Any, *, field: str | None = None) -> str:
 
     Args:
         value: a number in E.164 (marks between the digits are dropped), a short code of 3 to 8 digits, an alphanumeric
-            sender (1 to 11 letters, digits, spaces, `-+_&`, a letter among them) or a messaging service (`MG…`).
+            sender (1 to 11 letters, digits, spaces, `-+_&`, a letter among them), a messaging service (`MG…`), or an
+            address of another channel (`whatsapp:+…`, whose prefix comes out in lower case).
         field: the input that it came from, for the error.
 
     Raises:
@@ -153,6 +191,8 @@ def check_sender(value: Any, *, field: str | None = None) -> str:
     text = value.strip() if isinstance(value, str) else ""
     if not text:
         raise Invalid("The sender is missing.", field=field, hint=_SENDERS)
+    if prefix := _CHANNEL.match(text):
+        return _check_channel_sender(prefix[1].lower(), text[prefix.end() :].strip(), field)
     if _SERVICE.fullmatch(text) or _SHORT_CODE.fullmatch(text) or _ALPHANUMERIC.fullmatch(text):
         return text
     number = text.translate(_CLEAN)
@@ -164,12 +204,49 @@ def check_sender(value: Any, *, field: str | None = None) -> str:
             field=field,
             hint="Write the number with + and its country code, like +15005550006.",
         )
+    if text.startswith("MG") and text.isalnum():
+        raise Invalid(
+            f"The sender looks like a Messaging Service, but has {len(text)} characters.",
+            field=field,
+            hint="The SID of a Messaging Service is MG and 32 hexadecimal digits.",
+        )
+    if _NAME_CHARACTERS.fullmatch(text):
+        raise Invalid(
+            f"The sender's name has {len(text)} characters; a name has {_LONGEST_NAME} at most.",
+            field=field,
+            hint="Shorten it; letters, digits, spaces and - + _ & may stand in it.",
+        )
     raise Invalid("The sender is not one that Twilio knows.", field=field, hint=_SENDERS)
+
+
+def _check_channel_sender(channel: str, name: str, field: str | None) -> str:
+    if channel in _SAME_AS_NONE:
+        return check_sender(name.rpartition(":")[2], field=field)
+    if channel not in CHANNELS:
+        raise Invalid(
+            "The sender is an address of a channel that there is not.",
+            field=field,
+            hint=f"There are {', '.join(f'{each}:' for each in CHANNELS)}; a number alone is for SMS.",
+        )
+    if channel != "whatsapp":
+        if not _CHANNEL_ID.fullmatch(name):
+            raise Invalid(
+                f"The sender names nobody on its channel: {channel}: stands before letters and digits.", field=field
+            )
+        return f"{channel}:{name}"
+    number = name.translate(_CLEAN)
+    if not _E164.fullmatch(number):
+        raise Invalid(
+            "The sender is not a WhatsApp number in international form.",
+            field=field,
+            hint="Write it with + and its country code, like whatsapp:+14155238886.",
+        )
+    return f"{channel}:{number}"
 
 
 _SENDERS: Final = (
     "Give a Twilio number like +15005550006, a short code, a name of up to 11 letters and digits,"
-    " or a messaging service (MG and 32 hexadecimal digits)."
+    " a messaging service (MG and 32 hexadecimal digits), or an address like whatsapp:+14155238886."
 )
 
 

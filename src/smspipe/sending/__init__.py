@@ -13,7 +13,7 @@ from smspipe.sending.codes import (
     range_of,
 )
 from smspipe.sending.lookup import Missing, Page, Shown
-from smspipe.sending.request import Request, build_check, build_numbers, build_request, encode_form
+from smspipe.sending.request import Request, build_check, build_numbers, build_request, encode_form, form_of
 from smspipe.sending.response import (
     Accepted,
     AccountFault,
@@ -58,6 +58,7 @@ __all__ = [
     "describe",
     "encode_form",
     "explain_delivery_error",
+    "form_of",
     "is_twilio",
     "range_of",
     "sort_answer",

@@ -2,12 +2,14 @@
 One message and one account as the one form POST that Twilio takes.
 
 The body's bytes are those that PostHog's own Twilio destination sends: `To`, `From`, `Body` in this order, each value
-as JavaScript's `encodeURIComponent` writes it, so a plus in a number stays a plus (`%2B`) and a space is `%20`.
+as JavaScript's `encodeURIComponent` writes it, so a plus in a number stays a plus (`%2B`) and a space is `%20`. What
+else a destination asks for comes after these.
 """
 
 import base64
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import UTC
 from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import quote
@@ -15,7 +17,7 @@ from urllib.parse import quote
 import msgspec
 
 from smspipe.model.destination import Account
-from smspipe.model.message import Message
+from smspipe.model.message import Extras, Message
 
 # What each byte becomes in encodeURIComponent (ECMA-262, 19.2.6.4). A translation of the bytes, read as Latin-1, costs
 # a fifth of urllib's quote().
@@ -79,11 +81,34 @@ def build_request(
     path, headers = _address(account)
     sender = "MessagingServiceSid" if _SERVICE_SID(message.sender) else "From"
     form = f"To={_quote(message.to)}&{sender}={_quote(message.sender)}&Body={_quote(message.body)}"
+    if message.extras is not None:
+        form += "".join([f"&{name}={_quote(value)}" for name, value in _extras(message.extras)])
     if status_callback is not None:
         form += f"&StatusCallback={_quote(status_callback)}"
     if attempt > 1:
         form += f"&Attempt={attempt}"
     return Request(method="POST", path=path, headers=headers, body=form.encode("ascii"))
+
+
+def form_of(message: Message) -> list[tuple[str, str]]:
+    """Give the fields that ask for `message`, in their order, for a person to look at; a name may come repeatedly."""
+    sender = "MessagingServiceSid" if _SERVICE_SID(message.sender) else "From"
+    extras = () if message.extras is None else _extras(message.extras)
+    return [("To", message.to), (sender, message.sender), ("Body", message.body), *extras]
+
+
+def _extras(extras: Extras) -> Iterator[tuple[str, str]]:
+    for url in extras.media_urls:
+        yield "MediaUrl", url
+    if extras.validity_period is not None:
+        yield "ValidityPeriod", str(extras.validity_period)
+    if extras.smart_encoded:
+        yield "SmartEncoded", "true"
+    if extras.risk_check is not None:
+        yield "RiskCheck", extras.risk_check.value
+    if extras.send_at is not None:
+        yield "SendAt", f"{extras.send_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        yield "ScheduleType", "fixed"
 
 
 def build_check(account: Account) -> Request:

@@ -180,7 +180,7 @@ def _show(trial: Trial, sample: Sample, base: str, now: datetime, *, mock: bool)
 
 def _show_route(attempt: Attempt) -> InvocationRoute:
     text = attempt.message
-    shown = None
+    shown: dict[str, Any] | None = None
     if text is not None:
         shown = {
             "to": text.to,
@@ -189,6 +189,8 @@ def _show_route(attempt: Attempt) -> InvocationRoute:
             "encoding": text.encoding.value,
             "segments": text.segments,
         }
+        if text.extras is not None:
+            shown["extras"] = text.extras
     return InvocationRoute(
         route=attempt.route,
         reason=attempt.reason,
@@ -235,7 +237,7 @@ def _fetch(request: Mapping[str, Any], base: str) -> str:
             "Authorization": "Basic ***REDACTED***",
             "Content-Type": "application/x-www-form-urlencoded",
         },
-        "body": encode_form(list(request["body"].items())).decode(),
+        "body": encode_form(request["body"]).decode(),
     }
     return f"fetch('{base.rstrip('/')}{request['url']}', {json.dumps(options, indent=2, ensure_ascii=False)})"
 

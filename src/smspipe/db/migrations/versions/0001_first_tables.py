@@ -74,6 +74,7 @@ def upgrade() -> None:
         sa.Column("settled_at", types.Instant(), nullable=True),
         sa.Column("steps", types.Json(), nullable=True),
         sa.Column("cooldown_key", sa.Text(), nullable=True),
+        sa.Column("extras", types.Json(), nullable=True),
         sa.Column("ask_at", types.Instant(), nullable=True),
         sa.Column("looks", sa.Integer(), server_default="0", nullable=False),
         sa.Column("twilio_status", sa.Text(), nullable=True),
