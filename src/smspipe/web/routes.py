@@ -14,6 +14,7 @@ from smspipe.model.errors import Fault
 from smspipe.web import (
     actions,
     configuration,
+    cost,
     deliveries,
     destinations,
     events,
@@ -47,6 +48,7 @@ _PROJECT: Final = (
     *project.HANDLERS,
     *deliveries.HANDLERS,
     *redrive.HANDLERS,
+    *cost.HANDLERS,
     *events.HANDLERS,
     *optouts.HANDLERS,
 )
