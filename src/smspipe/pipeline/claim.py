@@ -152,14 +152,15 @@ def claim(
     while ready and len(chosen) < limit:
         share = -(-(limit - len(chosen)) // len(ready))
         for of in list(ready):
-            found = ledger.due(connection, of, now, min(share, limit - len(chosen)), seen[of], remembered)
+            most = min(share, limit - len(chosen))
+            found = ledger.due(connection, of, now, most, seen[of], remembered)
             goes, put_off, until = _choose(connection, found, made, turnstile, hasher, now)
             chosen += goes
             seen[of] += len(found) - put_off  # which are due no more
             if until is not None:
                 made.blocked[of] = until
                 later.append(until)
-            if until is not None or len(found) < share:
+            if until is not None or len(found) < most:
                 ready.remove(of)
             if len(chosen) >= limit:
                 break
