@@ -5,20 +5,21 @@ A receipt is kept as it came, each thing once, before anything is concluded from
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, bindparam, func, literal_column, select, union, update
+from sqlalchemy import Connection, and_, bindparam, func, literal_column, or_, select, union, update
 from sqlalchemy.dialects.sqlite import insert
 
 from smspipe.db import Hot
 from smspipe.deliveries.queries import to_delivery
 from smspipe.deliveries.tables import deliveries, receipts
-from smspipe.model.delivery import Delivery
+from smspipe.model.delivery import Delivery, Status
 from smspipe.model.ids import DeliveryId
 
 _json = msgspec.json.Encoder().encode
+_FAR_AHEAD: Final = timedelta(minutes=5)
 
 _IN_DOUBT = Hot(
     select(deliveries.c.id, deliveries.c.to, deliveries.c.body, deliveries.c.sender)
@@ -77,9 +78,22 @@ def sids_to(connection: Connection, number: str) -> dict[str, DeliveryId]:
 
 
 def to_ask(connection: Connection, now: datetime, limit: int) -> list[Delivery]:
-    """Give the deliveries that Twilio is to be asked about by now, those that wait longest first."""
+    """
+    Give the deliveries that Twilio is to be asked about by now, those that wait longest first.
+
+    What is in doubt is asked about every minute. Where its time lies further ahead, a clock wrote it that has been set
+    back since: it is due as well.
+    """
     rows = connection.execute(
-        select(deliveries).where(deliveries.c.ask_at <= now).order_by(deliveries.c.ask_at).limit(limit)
+        select(deliveries)
+        .where(
+            or_(
+                deliveries.c.ask_at <= now,
+                and_(deliveries.c.ask_at > now + _FAR_AHEAD, deliveries.c.status == Status.UNCONFIRMED),
+            )
+        )
+        .order_by(deliveries.c.ask_at)
+        .limit(limit)
     )
     return [to_delivery(row) for row in rows.mappings()]
 

@@ -47,6 +47,8 @@ _STOPPED_SECONDS = 120.0
 """How long a number's STOP is remembered for texts that were claimed before it: longer than any request waits."""
 _WAIT_AFTER_FAULT = 1.0
 """Seconds until a settlement that the database refused is tried again."""
+_LONGEST_SLEEP = 60.0
+"""Seconds without a look at the ledger while something waits: the clock that says when it is due may be set."""
 
 
 class _Job(msgspec.Struct, kw_only=True):
@@ -106,6 +108,7 @@ class Dispatch:
         self._callback = callback
         self._hasher = hasher
         self._lanes = Lanes(client.concurrency)
+        self._looked_at = clock()
         self._blocked: dict[DestinationId, datetime] = {}
         """Destinations whose sender's pace leaves no room until an instant."""
         self._stopped: set[tuple[str, str]] = set()
@@ -289,6 +292,9 @@ class Dispatch:
         job = _Job(asked=min(self._free, self._backlog) if claim else 0, backlog=self._backlog)
         self._free -= job.asked
         now = self._clock()
+        if now < self._looked_at:
+            self._blocked = {}  # by a clock that has been set back since
+        self._looked_at = now
         try:
             self._writer.submit(
                 lambda connection: self._go(connection, job, now), lambda _, fault: self._back(job, fault)
@@ -399,7 +405,7 @@ class Dispatch:
         self._timer_at = at
         # A little later than the very instant: a timer may ring early by the clock's grain and then find nothing due.
         delay = max(0.0, (at - self._clock()).total_seconds()) + 0.002
-        self._timer = asyncio.get_running_loop().call_later(delay, self._ring)
+        self._timer = asyncio.get_running_loop().call_later(min(delay, _LONGEST_SLEEP), self._ring)
 
     def _ring(self) -> None:
         self._timer = self._timer_at = None

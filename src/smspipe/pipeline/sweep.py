@@ -310,9 +310,10 @@ class Sweep:
                 settlement = _settle(delivery, Move.DOUBT, now, Reason.UNCONFIRMED, _UNSURE)
             case Absent():
                 since = self._known_since.setdefault(delivery.id, asked.began)
-                lost_at = max(delivery.sent_at or now, delivery.settled_at or now)
-                proved = (
-                    asked.began - since >= self._settling.total_seconds() and asked.began_at - lost_at >= self._settling
+                # An instant that lies ahead was written by a clock that has been set back: then the other one decides.
+                known = [at for at in (delivery.sent_at, delivery.settled_at) if at is not None and at <= now]
+                proved = asked.began - since >= self._settling.total_seconds() and all(
+                    asked.began_at - at >= self._settling for at in known
                 )
                 if not proved:
                     return None, None, self._ask_later(connection, delivery, later, looks)
