@@ -136,8 +136,14 @@ STEPS: Final = (
     "dispatch.after_answer",
     "settle.before_commit",
     "settle.after_commit",
+    "receipt.before_commit",
+    "receipt.after_commit",
+    "sweep.before_question",
+    "sweep.asked",
+    "sweep.before_commit",
+    "sweep.after_commit",
 )
-"""The labelled steps, in the order in which an event meets them."""
+"""The labelled steps, in the order in which an event meets them; the last six only where Twilio reports or is asked."""
 
 
 def _kill() -> None:

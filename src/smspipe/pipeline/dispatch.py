@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 
 from smspipe import destinations, optouts
 from smspipe.db import Writer
-from smspipe.deliveries import ledger
+from smspipe.deliveries import evidence, ledger, queries
 from smspipe.deliveries.ledger import Settlement
 from smspipe.deliveries.retry import next_look, next_try
 from smspipe.deliveries.states import Move, target
@@ -32,7 +32,7 @@ from smspipe.model.phone import E164
 from smspipe.optouts import Hasher
 from smspipe.pipeline.claim import Claim, claim
 from smspipe.pipeline.lanes import Lanes
-from smspipe.pipeline.prepare import Plan, Prepared, obstacle
+from smspipe.pipeline.prepare import Plan, Prepared, obstacle, why_paused
 from smspipe.sending import Accepted, AccountFault, Answer, Client, Later, OptedOut, Refused, Unconfirmed, build_request
 from smspipe.telemetry import count, gauge, reached
 
@@ -60,8 +60,8 @@ class _Job(msgspec.Struct, kw_only=True):
     """Slots reserved for claiming."""
     backlog: int = 0
     """How much was known to wait when it was submitted."""
-    lost: int = 0
-    """Settlements that found their delivery moved by someone else."""
+    unmade: dict[DeliveryId, Delivery | None] = {}
+    """Deliveries that had been moved by someone else, as they stand."""
 
 
 class Dispatch:
@@ -246,7 +246,7 @@ class Dispatch:
                     sid=answer.sid,
                     twilio_status=answer.status or None,
                     billed_segments=answer.segments,
-                    ask_at=next_look(Status.ACCEPTED, 0, now, told=self._callback is not None),
+                    ask_at=next_look(Status.ACCEPTED, 0, _leaves_at(delivery, now), told=self._callback is not None),
                 )
             case Refused() | OptedOut():
                 move = Move.FAIL
@@ -278,7 +278,7 @@ class Dispatch:
             reason=answer.reason,
             error_code=answer.code,
             error_message=answer.error_message or answer.saw,
-            pause=answer.saw if isinstance(answer, AccountFault) else None,
+            pause=why_paused(answer.saw, sender_alone=answer.sender_alone) if isinstance(answer, AccountFault) else None,
             ask_at=asks,
             looks=0 if asks is not None else None,
         )
@@ -309,7 +309,8 @@ class Dispatch:
         while answers:
             job.settled.append(answers.popleft())
         if job.settled:
-            job.lost = len(job.settled) - ledger.settle(connection, job.settled)
+            if ledger.settle(connection, job.settled) < len(job.settled):
+                job.unmade = _find_unmade(connection, job.settled)
             for each in job.settled:
                 if each.pause is not None:
                     destinations.pause(connection, each.delivery.destination_id, each.pause, now)
@@ -350,11 +351,11 @@ class Dispatch:
             asyncio.get_running_loop().call_later(_WAIT_AFTER_FAULT, self._submit)
             return
         reached("settle.after_commit")
-        if job.lost:
-            count("smspipe_faults_total", job.lost)
-            log.error("settlement_found_its_delivery_moved", settlements=job.lost)
         for each in job.settled:
-            self._tell(each)
+            if each.delivery.id in job.unmade:
+                _tell_unmade(each, job.unmade[each.delivery.id])
+            else:
+                self._tell(each)
         gauge("smspipe_sending", self._under_way)
         claimed = job.claimed
         for each in claimed.stopped:
@@ -384,17 +385,7 @@ class Dispatch:
             self._wake_at(each.not_before)
         if each.ask_at is not None:
             self._asks(each.ask_at)
-        log.info(
-            "attempt",
-            delivery=delivery.id,
-            destination=delivery.destination_id,
-            event_uuid=delivery.event_uuid,
-            attempt=delivery.attempts,
-            status=status.value,
-            reason=each.reason,
-            code=each.error_code,
-            sid=each.sid,
-        )
+        _log_attempt(each, status)
 
     def _wake_at(self, at: datetime | None) -> None:
         """Set the one timer to the earliest due time known."""
@@ -410,6 +401,48 @@ class Dispatch:
     def _ring(self) -> None:
         self._timer = self._timer_at = None
         self.wake()
+
+
+def _find_unmade(connection: Connection, settled: Sequence[Settlement]) -> dict[DeliveryId, Delivery | None]:
+    """Give the deliveries of settlements that were not made, as they stand, and keep the SID of what Twilio took."""
+    unmade: dict[DeliveryId, Delivery | None] = {}
+    for each in settled:
+        found = queries.get(connection, each.delivery.id)
+        if found is not None and found.status is target(each.move) and found.settled_at == each.at:
+            continue
+        unmade[each.delivery.id] = found
+        if found is not None and each.sid is not None and each.sid != found.sid:
+            evidence.add_receipt(connection, found.id, sid=each.sid, status=each.twilio_status or "", error_code=None,
+                                 at=each.at, source="answer", attempt=each.delivery.attempts)  # fmt: skip
+    return unmade
+
+
+def _tell_unmade(each: Settlement, found: Delivery | None) -> None:
+    """Tell of an answer whose delivery had been moved: by a receipt that overtook it, or else by a fault of ours."""
+    if found is None or found.sid is None:
+        count("smspipe_faults_total")
+        log.error("settlement_found_its_delivery_moved", delivery=each.delivery.id)
+        return
+    if each.sid is not None and each.sid != found.sid:
+        count("smspipe_second_texts_total")
+        log.error("second_text", delivery=found.id, sid=each.sid, attempt=each.delivery.attempts,
+                  why="An earlier attempt, of which nothing was to be found, had been taken after all.")  # fmt: skip
+    _log_attempt(each, found.status)
+
+
+def _log_attempt(each: Settlement, status: Status) -> None:
+    delivery = each.delivery
+    log.info(
+        "attempt",
+        delivery=delivery.id,
+        destination=delivery.destination_id,
+        event_uuid=delivery.event_uuid,
+        attempt=delivery.attempts,
+        status=status.value,
+        reason=each.reason,
+        code=each.error_code,
+        sid=each.sid,
+    )
 
 
 def _check(delivery: Delivery, prepared: Prepared | None, now: datetime) -> Settlement | None:
@@ -443,6 +476,12 @@ def _opted_out(delivery: Delivery, now: datetime) -> Settlement:
         reason=Reason.OPTED_OUT,
         error_message="The recipient opted out of texts from this sender just before it was sent.",
     )
+
+
+def _leaves_at(delivery: Delivery, now: datetime) -> datetime:
+    """Say when Twilio sends a text that it took now: nothing is to be learnt of it before."""
+    at = None if delivery.extras is None else delivery.extras.send_at
+    return now if at is None else max(now, at)
 
 
 def _message(delivery: Delivery) -> Message:

@@ -24,6 +24,7 @@ from smspipe.model.delivery import Delivery
 from smspipe.model.ids import DeliveryId, DestinationId
 from smspipe.model.outcome import Reason
 from smspipe.model.phone import E164
+from smspipe.pipeline.prepare import why_paused
 from smspipe.receipts import Conclusion, Effect, Receipt, Standing, conclude, join, standing_of, status_of
 from smspipe.sending import Kind, explain_delivery_error
 from smspipe.telemetry import count
@@ -188,6 +189,10 @@ def _learn(connection: Connection, delivery: Delivery, new: Settlement) -> None:
     learnt = {
         name: value for name in names if (value := getattr(new, name)) is not None and value != getattr(delivery, name)
     }
+    # Why it ended is concluded from all that was said, so a code that says more comes to stand here in any order.
+    for name in ("reason", "error_code", "error_message"):
+        if getattr(new, name) != getattr(delivery, name):
+            learnt[name] = getattr(new, name)
     if delivery.sid is None:
         learnt["sid"] = new.sid
     if new.ask_at != delivery.ask_at:
@@ -220,7 +225,7 @@ def _act_on_code(
             service=receipt.service_sid,
         )
     elif meant.kind in (Kind.ACCOUNT, Kind.SENDER):
-        why = f"{meant.meaning} {meant.advice}"
+        why = why_paused(f"{meant.meaning} {meant.advice}", sender_alone=meant.kind is Kind.SENDER)
         if destinations.pause(connection, delivery.destination_id, why, now):
             return delivery.destination_id
     return None

@@ -35,7 +35,7 @@ from smspipe.receipts import receipt_of
 from smspipe.receipts.reconcile import Absent, Found, Sought, Unsure, enough, search
 from smspipe.rendering import smart_encode
 from smspipe.sending import AccountFault, Client, Later, Missing, Page, Shown, Verified
-from smspipe.telemetry import count, gauge
+from smspipe.telemetry import count, gauge, reached
 
 log = structlog.get_logger("smspipe.sweep")
 
@@ -224,6 +224,7 @@ class Sweep:
                 async with self._turn:
                     await self._wait_for_turn()
                     count("smspipe_questions_total")
+                    reached("sweep.before_question")
                     answer = await self._question(delivery, account)
             policy = WhenAbsent.HOLD if destination is None else destination.unconfirmed
             await self._write(answer, policy)
@@ -265,17 +266,24 @@ class Sweep:
 
     async def _write(self, asked: _Asked, policy: WhenAbsent) -> None:
         """Write down what was learnt, and act on it after the commit."""
+        reached("sweep.asked")
         now = self._clock()
-        heard, settlement, ask_at = await asyncio.wrap_future(
-            self._writer.run_job(lambda connection: self._conclude(connection, asked, policy, now))
-        )
+
+        def job(connection: Connection) -> tuple[Heard | None, Settlement | None, datetime | None]:
+            concluded = self._conclude(connection, asked, policy, now)
+            reached("sweep.before_commit")
+            return concluded
+
+        heard, settlement, ask_at = await asyncio.wrap_future(self._writer.run_job(job))
+        reached("sweep.after_commit")
         if heard is not None:
             self._heard(heard)
         if settlement is not None:
             self._moved(settlement)
         if ask_at is not None:
             self.expect(ask_at)
-        else:
+        if ask_at is None or heard is not None:
+            # it is in doubt no more; if it comes to be again, time is counted anew
             self._known_since.pop(asked.delivery.id, None)
 
     def _conclude(
@@ -284,6 +292,7 @@ class Sweep:
         """Give what a receipt led to, the move that absence led to, and when to ask again."""
         delivery = queries.get(connection, asked.delivery.id)
         if delivery is None or delivery.status is not asked.delivery.status:
+            self._known_since.pop(asked.delivery.id, None)
             return None, None, None if delivery is None else delivery.ask_at
         looks = delivery.looks + 1
         later = next_look(delivery.status, looks, now, told=self._told)
@@ -291,9 +300,12 @@ class Sweep:
             return None, None, self._unable(connection, delivery, asked.unable, later, looks)
         if asked.shown is not None:
             heard = self._hear(connection, delivery, asked.shown, "fetch", now)
-            if heard is None or heard.settlement is None:
-                return heard, None, self._ask_later(connection, delivery, later, looks)
-            return heard, None, heard.settlement.ask_at
+            if heard is not None and heard.settlement is not None:
+                return heard, None, heard.settlement.ask_at
+            learnt = queries.get(connection, delivery.id)
+            if learnt is not None and learnt.ask_at is None:
+                return heard, None, None  # the price was the last thing to learn
+            return heard, None, self._ask_later(connection, delivery, later, looks)
         if asked.missing or asked.listed is None or delivery.status is not Status.UNCONFIRMED:
             # a text that Twilio has deleted: its last word stands
             return None, None, self._ask_later(connection, delivery, None, looks)
@@ -305,7 +317,10 @@ class Sweep:
                     log.error("second_text", delivery=delivery.id, sid=sid, attempt=delivery.attempts,
                               why="Twilio's list shows more than one text that looks the same.")  # fmt: skip
                 heard = self._hear(connection, delivery, message, "list", now)
-                return heard, None, None if heard is None or heard.settlement is None else heard.settlement.ask_at
+                if heard is None or heard.settlement is None:
+                    # it could not be read: asked again, and not at once
+                    return heard, None, self._ask_later(connection, delivery, later, looks)
+                return heard, None, heard.settlement.ask_at
             case Unsure():
                 settlement = _settle(delivery, Move.DOUBT, now, Reason.UNCONFIRMED, _UNSURE)
             case Absent():
@@ -375,7 +390,9 @@ class Sweep:
             self._writer.run_job(lambda connection: destinations.load_paused(connection, self._keyring))
         )
         now = self._monotonic()
+        # What was paused again since the last question waits longer each time; what has run meanwhile begins anew.
         self._probe_next = {each.id: self._probe_next.get(each.id, now) for each in paused}
+        self._probe_waits = {of: wait for of, wait in self._probe_waits.items() if of in self._probe_next}
         mended: list[DestinationId] = []
         for each in paused:
             if each.account is None or self._probe_next[each.id] > now:

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Final
 
 import structlog
+from sqlalchemy import Connection
 
 from smspipe import destinations, optouts
 from smspipe.db import Database, Writer
@@ -21,7 +22,7 @@ from smspipe.model.errors import Invalid
 from smspipe.model.phone import E164, mask
 from smspipe.optouts import Applied, Family, Words
 from smspipe.pipeline.pipe import Pipe
-from smspipe.pipeline.settle import hear
+from smspipe.pipeline.settle import Heard, hear
 from smspipe.receipts import (
     Algorithm,
     Inbound,
@@ -33,7 +34,7 @@ from smspipe.receipts import (
     read_receipt,
 )
 from smspipe.receipts.token import Seal
-from smspipe.telemetry import count
+from smspipe.telemetry import count, reached
 
 log = structlog.get_logger("smspipe.webhooks")
 
@@ -111,20 +112,23 @@ class Webhooks:
         fields = await self._read(path, query, headers, body)
         receipt = read_receipt(fields)
         now = self._clock()
-        heard = await asyncio.wrap_future(
-            self._writer.run_job(
-                lambda connection: hear(
-                    connection,
-                    receipt,
-                    of=sealed.delivery,
-                    attempt=sealed.attempt,
-                    source="callback",
-                    now=now,
-                    told=self._told,
-                    hasher=self._hasher,
-                )
+
+        def job(connection: Connection) -> Heard | None:
+            heard = hear(
+                connection,
+                receipt,
+                of=sealed.delivery,
+                attempt=sealed.attempt,
+                source="callback",
+                now=now,
+                told=self._told,
+                hasher=self._hasher,
             )
-        )
+            reached("receipt.before_commit")
+            return heard
+
+        heard = await asyncio.wrap_future(self._writer.run_job(job))
+        reached("receipt.after_commit")
         count("smspipe_receipts_total")
         if heard is not None:
             self._pipe.heard(heard)
