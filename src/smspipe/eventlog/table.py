@@ -5,6 +5,7 @@ Positions grow by one and are given by the writer, of which an embedded database
 """
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, select
@@ -114,6 +115,16 @@ def read_newest(connection: Connection, limit: int, limit_bytes: int) -> list[Pa
                 break
             found.append(_payload(row))
     return found
+
+
+def positions_between(connection: Connection, since: datetime, until: datetime) -> tuple[int, int]:
+    """Give the first and the last position of the requests that arrived from `since` on and before `until`; (1, 0) for none."""
+    first, last = connection.execute(
+        select(func.min(requests.c.position), func.max(requests.c.position)).where(
+            requests.c.received_at >= since, requests.c.received_at < until
+        )
+    ).one()
+    return (1, 0) if first is None else (first, last)
 
 
 def _payload(row: Row[Any]) -> Payload:
