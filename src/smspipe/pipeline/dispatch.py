@@ -236,7 +236,7 @@ class Dispatch:
 
     def _settlement(self, delivery: Delivery, answer: Answer) -> Settlement:
         now = self._clock()
-        asks = None
+        asks = pause = None
         match answer:
             case Accepted():
                 return Settlement(
@@ -255,6 +255,7 @@ class Dispatch:
                 asks = next_look(Status.UNCONFIRMED, 0, now, told=self._callback is not None)
             case AccountFault():
                 move = Move.HOLD
+                pause = why_paused(answer.saw, sender_alone=answer.sender_alone)
             case Later():
                 again = next_try(delivery.attempts, answer.retry_after, now, self._chance())
                 if self._ending:
@@ -278,7 +279,7 @@ class Dispatch:
             reason=answer.reason,
             error_code=answer.code,
             error_message=answer.error_message or answer.saw,
-            pause=why_paused(answer.saw, sender_alone=answer.sender_alone) if isinstance(answer, AccountFault) else None,
+            pause=pause,
             ask_at=asks,
             looks=0 if asks is not None else None,
         )

@@ -15,10 +15,11 @@ from smspipe.matching.contradictions import contradictions
 from smspipe.model.destination import Destination
 from smspipe.model.errors import Invalid
 from smspipe.pipeline.findings import Code, Finding, Report, replacement, shown
-from smspipe.pipeline.looking import MOST_CHARACTERS, Look
+from smspipe.pipeline.looking import MOST_CHARACTERS, Look, is_smart
 from smspipe.pipeline.names import unknown_names
 from smspipe.pipeline.prepare import Prepared, Site, prepare
 from smspipe.pipeline.recent import Met, Recent
+from smspipe.rendering import smart_encode
 from smspipe.rendering.mentions import literals_of
 from smspipe.rendering.standins import outside_gsm_7
 
@@ -139,10 +140,10 @@ def _matches(prepared: Prepared, met: Met, now: datetime) -> bool:
 
 def _characters_of_template(destination: Destination) -> Iterator[Finding]:
     """Name each character of the body's own text that GSM-7 has not."""
-    body = destination.body
+    body, smart = destination.body, is_smart(destination)
     places: dict[str, list[int]] = {}
     for start, literal in literals_of(body):
-        for _, character in outside_gsm_7(literal):
+        for _, character in outside_gsm_7(smart_encode(literal) if smart else literal):
             place = body.source.find(character, max([start, *(at + 1 for at in places.get(character, ()))]))
             if place >= 0:
                 places.setdefault(character, []).append(place)

@@ -5,11 +5,22 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Final
 
+from smspipe.model.destination import Destination
 from smspipe.model.outcome import Reason, Refusal
 from smspipe.pipeline.findings import Code, Finding, shown
 from smspipe.pipeline.prepare import Prepared
 from smspipe.pipeline.recent import Met
-from smspipe.rendering import CompiledText, TemplateError, check_body, count_segments, find_recipient, globals_for
+from smspipe.rendering import (
+    ANY_CHANNEL,
+    CompiledText,
+    TemplateError,
+    channel_of,
+    check_body,
+    count_segments,
+    find_recipient,
+    globals_for,
+    smart_encode,
+)
 from smspipe.rendering.mentions import literals_of
 from smspipe.rendering.standins import name_of, outside_gsm_7, stand_in
 
@@ -17,6 +28,11 @@ MOST_CHARACTERS: Final = 8
 """Characters that are named one by one; of more the rest is counted."""
 _MOSTLY: Final = 0.5
 _FAILED: Final = object()
+
+
+def is_smart(destination: Destination) -> bool:
+    """Does Twilio replace characters that would make the texts dearer?"""
+    return destination.extras is not None and destination.extras.smart_encoded
 
 
 class Look:
@@ -106,7 +122,8 @@ class Look:
             to = self._try(route.to, values, printed=False)
             if to is _FAILED:
                 continue
-            recipient = find_recipient(to, prepared.default_country)
+            channel = channel_of(prepared.sender) if isinstance(prepared.sender, str) else ANY_CHANNEL
+            recipient = find_recipient(to, prepared.default_country, channel)
             refused = isinstance(recipient, Refusal)
             self._recipients[route.to.field, recipient.reason if isinstance(recipient, Refusal) else None] += 1
             if prepared.cooldown_key is not None and not refused:
@@ -131,6 +148,8 @@ class Look:
             self._empty += checked.reason is Reason.BODY_EMPTY
             self._too_long += checked.reason is Reason.BODY_TOO_LONG
             return
+        if is_smart(self._prepared.destination):
+            checked = smart_encode(checked)
         if (segments := count_segments(checked).segments) > self._most_segments:
             self._dear += 1
             self._worst = max(self._worst, segments)

@@ -155,6 +155,13 @@ def obstacle(destination: Destination) -> str | None:
     return "The destination has no Twilio account to send with." if destination.account is None else None
 
 
+def why_paused(saw: str, *, sender_alone: bool) -> str:
+    """Say what is paused and why, from the sentence on what Twilio refused: the sender, or the account as a whole."""
+    if sender_alone:
+        return f"This destination is paused, for its sender cannot be used; the account's other senders can. {saw}"
+    return f"This destination is paused, for its Twilio account cannot be used. {saw}"
+
+
 class Plan:
     """All destinations that are switched on, by the names of the events that they listen to."""
 
@@ -220,4 +227,5 @@ __all__ = [
     "obstacle",
     "prepare",
     "prepare_all",
+    "why_paused",
 ]

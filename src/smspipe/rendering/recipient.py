@@ -231,7 +231,9 @@ def _check_channel_sender(channel: str, name: str, field: str | None) -> str:
     if channel != "whatsapp":
         if not _CHANNEL_ID.fullmatch(name):
             raise Invalid(
-                f"The sender names nobody on its channel: {channel}: stands before letters and digits.", field=field
+                "The sender names nobody on its channel.",
+                field=field,
+                hint=f"After {channel}: come letters and digits.",
             )
         return f"{channel}:{name}"
     number = name.translate(_CLEAN)

@@ -13,6 +13,7 @@ from smspipe.model.clock import to_iso
 from smspipe.model.delivery import Delivery, Status
 from smspipe.model.errors import Invalid
 from smspipe.model.ids import DeliveryId, DestinationId, EventUuid
+from smspipe.model.message import Extras
 from smspipe.model.outcome import Reason, Step
 from smspipe.web.problems import PROBLEMS, AnyRequest, NotFound
 from smspipe.web.queries import MOST, CursorPage, cursor_page, read_count, read_cursor, read_instant
@@ -55,6 +56,8 @@ class DeliveryInFull(DeliveryInList, kw_only=True):
     """Which of the destination's recipients it is for; 0 for most."""
     expires_at: str | None
     steps: tuple[Step, ...]
+    extras: Extras | None
+    """What Twilio is asked for beside the text; null for most."""
 
 
 def show(delivery: Delivery) -> DeliveryInList:
@@ -70,6 +73,7 @@ def show_in_full(delivery: Delivery) -> DeliveryInFull:
         route=delivery.route,
         expires_at=None if delivery.expires_at is None else to_iso(delivery.expires_at),
         steps=delivery.steps,
+        extras=delivery.extras,
     )
 
 
