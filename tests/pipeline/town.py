@@ -8,8 +8,10 @@ import http.client
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -101,10 +103,18 @@ def twin_in(folder: Path) -> Iterator[Twin]:
 class Sender(Service):
     """`smspipe serve` without a sandbox of its own; it may be told to die at a labelled step."""
 
-    def __init__(self, data: Path, twin: Twin, **settings: str) -> None:
-        """Prepare a service on the folder `data` that sends through `twin`; `settings` are named in lower case."""
+    def __init__(self, data: Path, twin: Twin, *, callbacks: bool = False, **settings: str) -> None:
+        """
+        Prepare a service on the folder `data` that sends through `twin`; `settings` are named in lower case.
+
+        With `callbacks` it has a public address, the same in all its lives, and the sandbox posts to that.
+        """
         super().__init__(data, data.with_suffix(".log"))
         self._settings = {"twilio_api_url": twin.url, "project_token": TOKEN, "api_key": API_KEY} | settings
+        self._fixed_port = free_port() if callbacks else 0
+        if callbacks:
+            self._settings["public_url"] = f"http://127.0.0.1:{self._fixed_port}"
+            twin.ask("POST", "/config", {"inbound_url": f"http://127.0.0.1:{self._fixed_port}/twilio/inbound"})
 
     def start(self) -> None:
         """Start it, and come back once it takes requests."""
@@ -126,12 +136,13 @@ class Sender(Service):
         begins = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "smspipe", "serve", "--port", "0", "--data", str(self.data)],
+                [sys.executable, "-m", "smspipe", "serve", "--port", str(self._fixed_port), "--data",
+                 str(self.data)],
                 env=environment,
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
-            )
+            )  # fmt: skip
 
         def answered() -> str | None:
             if not self.running:
@@ -164,6 +175,27 @@ class Sender(Service):
         verdicts: list[dict[str, Any]] = self.call("GET", f"/api/projects/1/events/{uuid}/explain/")["destinations"]
         return verdicts
 
+    def statuses(self) -> dict[str, int]:
+        """Count the deliveries in the ledger by status."""
+        return {row["status"]: row["n"] for row in self.rows("select status, count(*) as n from deliveries group by 1")}
+
+    def counted(self, metric: str) -> int:
+        """Read a counter without labels from `/metrics`."""
+        (line,) = [line for line in self.ask("GET", "/metrics").text.splitlines() if line.startswith(f"{metric} ")]
+        return int(float(line.split()[1]))
+
+    def wait_until_settled(self, events: int, *, within: float = PATIENCE_SECONDS) -> float:
+        """Wait until so many deliveries stand in the ledger and none is in doubt or waits; give the seconds it took."""
+        began = time.monotonic()
+
+        def settled() -> bool:
+            statuses = self.statuses()
+            open_ = sum(statuses.get(each, 0) for each in ("pending", "sending", "unconfirmed"))
+            return sum(statuses.values()) == events and open_ == 0
+
+        eventually(settled, what="an end of every doubt", within=within)
+        return time.monotonic() - began
+
     def outcomes(self, destination: str) -> dict[tuple[str, str], int]:
         """Read from `/metrics` how often each (outcome, reason) was counted for a destination since the start."""
         line = re.compile(
@@ -175,10 +207,18 @@ class Sender(Service):
         return {(each[1], each[2]): int(float(each[3])) for each in found}
 
 
+def free_port() -> int:
+    """Find a port that nobody listens on now."""
+    with closing(socket.socket()) as tried:
+        tried.bind(("127.0.0.1", 0))
+        port: int = tried.getsockname()[1]
+        return port
+
+
 @contextmanager
-def sender_in(folder: Path, twin: Twin, **settings: str) -> Iterator[Sender]:
+def sender_in(folder: Path, twin: Twin, *, callbacks: bool = False, **settings: str) -> Iterator[Sender]:
     """Prepare a service, not yet started, for the length of a block: whatever happens, it does not outlive it."""
-    service = Sender(folder / "data", twin, **settings)
+    service = Sender(folder / "data", twin, callbacks=callbacks, **settings)
     try:
         yield service
     finally:

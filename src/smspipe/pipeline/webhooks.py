@@ -108,7 +108,7 @@ class Webhooks:
         """
         sealed = self._seal.read(token)
         if sealed is None:
-            raise self._refused("the address was not made here")
+            raise self.refuse("the address was not made here")
         fields = await self._read(path, query, headers, body)
         receipt = read_receipt(fields)
         now = self._clock()
@@ -188,7 +188,7 @@ class Webhooks:
         # A destination that is switched off, or a stored account that no destination names yet.
         stored = await self._load_accounts()
         if not is_signed(url=url, body=body, headers=headers, keys=self._keys(account_sid, stored)):
-            raise self._refused("its signature is not that of one of your accounts")
+            raise self.refuse("its signature is not that of one of your accounts")
         return fields
 
     def _keys(self, account_sid: str, accounts: Sequence[Account | None]) -> list[SigningKey]:
@@ -212,7 +212,8 @@ class Webhooks:
         with self._database.read() as connection:
             return destinations.load_accounts(connection, self._keyring)
 
-    def _refused(self, why: str) -> NotSigned:
+    def refuse(self, why: str) -> NotSigned:
+        """Count and log a request that is not believed, and give the error to raise."""
         count("smspipe_callbacks_refused_total")
         log.warning("callback_refused", why=f"A callback was refused: {why}.")
         return NotSigned(why)

@@ -20,13 +20,16 @@ _NOTHING_TO_SAY: Final = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
 """TwiML without a reply: Twilio answers STOP, START and HELP by itself, and to other texts nobody answers."""
 
 
-@post(STATUS_PATH + "{token:str}", status_code=204, include_in_schema=False)
-async def take_status(services: NamedDependency[Services], request: AnyRequest, token: FromPath[str]) -> Response[None]:
+@post(STATUS_PATH + "{token:str}", status_code=200, include_in_schema=False)
+async def take_status(
+    services: NamedDependency[Services], request: AnyRequest, token: FromPath[str]
+) -> Response[str | None]:
     """Take a status callback: 204 once it is on disk, 403 when it is not Twilio's."""
     try:
-        await _webhooks(services).status(token, **await _read(request))
+        webhooks = _webhooks(services)
+        await webhooks.status(token, **await _read(webhooks, request))
     except NotSigned:
-        return Response(None, status_code=403)
+        return Response("", status_code=403, media_type=MediaType.TEXT)
     return Response(None, status_code=204)
 
 
@@ -34,7 +37,8 @@ async def take_status(services: NamedDependency[Services], request: AnyRequest, 
 async def take_inbound(services: NamedDependency[Services], request: AnyRequest) -> Response[str]:
     """Take an incoming text; the answer is TwiML that replies nothing, or 403 when it is not Twilio's."""
     try:
-        await _webhooks(services).inbound(**await _read(request))
+        webhooks = _webhooks(services)
+        await webhooks.inbound(**await _read(webhooks, request))
     except NotSigned:
         return Response("", status_code=403, media_type=MediaType.TEXT)
     return Response(_NOTHING_TO_SAY, media_type="text/xml")
@@ -46,7 +50,7 @@ def _webhooks(services: Services) -> Webhooks:
     return services.webhooks
 
 
-async def _read(request: AnyRequest) -> dict[str, Any]:
+async def _read(webhooks: Webhooks, request: AnyRequest) -> dict[str, Any]:
     """
     Read a request as it arrived: the signature is over its very bytes.
 
@@ -55,12 +59,12 @@ async def _read(request: AnyRequest) -> dict[str, Any]:
     """
     length = request.headers.get("content-length", "0")
     if not length.isdigit() or int(length) > LARGEST_BODY_BYTES:
-        raise NotSigned("it is larger than any of Twilio's")
+        raise webhooks.refuse("it is larger than any of Twilio's")
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > LARGEST_BODY_BYTES:
-            raise NotSigned("it is larger than any of Twilio's")
+            raise webhooks.refuse("it is larger than any of Twilio's")
     return {
         "path": request.scope["raw_path"].decode("latin-1"),
         "query": request.scope["query_string"].decode("latin-1"),
