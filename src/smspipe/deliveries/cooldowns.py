@@ -10,13 +10,33 @@ import hashlib
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-import msgspec
-from sqlalchemy import Connection, and_, bindparam, delete, select, update
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import BigInteger, Connection, and_, bindparam, delete, select, update
+from sqlalchemy.dialects.sqlite import Insert, insert
 
+from smspipe.db import Hot
 from smspipe.deliveries.tables import cooldowns
+from smspipe.model.clock import from_micros, to_micros
 from smspipe.model.cooldown import Window
 from smspipe.model.ids import DeliveryId, DestinationId
+
+
+def _write_over(into: Insert) -> Insert:
+    fresh = {name: into.excluded[name] for name in ("ends_at", "entered", "owner", "vacant")}
+    return into.on_conflict_do_update(index_elements=[cooldowns.c.destination_id, cooldowns.c.key], set_=fresh)
+
+
+# Every text with a cooldown runs these two.
+_READ = Hot(
+    select(cooldowns.c.ends_at, cooldowns.c.entered, cooldowns.c.owner, cooldowns.c.vacant).where(
+        cooldowns.c.destination_id == bindparam("of"),
+        cooldowns.c.key == bindparam("by"),
+        cooldowns.c.ends_at > bindparam("now", type_=BigInteger),
+    ),
+    ("of", "by", "now"),
+)
+_WRITE = Hot(
+    _write_over(insert(cooldowns)), ("destination_id", "key", "ends_at", "entered", "owner", "vacant"), insert=True
+)
 
 
 def hash_key(key: str) -> str:
@@ -60,31 +80,20 @@ class Book:
         """Write what has changed."""
         if not self._touched:
             return
-        statement = insert(cooldowns)
-        fresh = statement.excluded
-        statement = statement.on_conflict_do_update(
-            index_elements=[cooldowns.c.destination_id, cooldowns.c.key],
-            set_={name: fresh[name] for name in ("ends_at", "entered", "owner", "vacant")},
-        )
-        self._connection.execute(
-            statement,
-            [
-                {"destination_id": destination, "key": key, **msgspec.structs.asdict(self._windows[destination, key])}
-                for destination, key in self._touched
-            ],
+        rows = [(place, self._windows[place]) for place in self._touched]
+        _WRITE.run(
+            self._connection,
+            [(*place, to_micros(each.ends_at), each.entered, each.owner, each.vacant) for place, each in rows],
         )
 
 
 def read_window(connection: Connection, destination: DestinationId, key: str, now: datetime) -> Window | None:
     """Give the window of a hashed key if it has not ended."""
-    row = connection.execute(
-        select(cooldowns.c.ends_at, cooldowns.c.entered, cooldowns.c.owner, cooldowns.c.vacant).where(
-            cooldowns.c.destination_id == destination, cooldowns.c.key == key, cooldowns.c.ends_at > now
-        )
-    ).first()
+    row = _READ.read(connection, (destination, key, to_micros(now))).fetchone()
     if row is None:
         return None
-    return Window(ends_at=row.ends_at, entered=row.entered, owner=row.owner, vacant=row.vacant)
+    ends_at, entered, owner, vacant = row
+    return Window(ends_at=from_micros(ends_at), entered=entered, owner=owner, vacant=bool(vacant))
 
 
 _OF_OWNER = update(cooldowns).where(
