@@ -168,7 +168,9 @@ class Dispatch:
         if waiting:
             if len(self._remembered) < _MOST_REMEMBERED:
                 self._remembered.update((delivery.id, delivery) for delivery in waiting)
-            self.wake(len(waiting))
+            self._backlog += len(waiting)
+        # Also when nothing new waits: whoever was woken while the slots were set aside found none.
+        self._submit()
 
     async def stop(self) -> None:
         """

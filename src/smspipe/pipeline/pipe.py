@@ -300,6 +300,8 @@ class Pipe:
         self.dispatch.take(done.sending, reserved, done.waiting)
         for (destination, outcome, reason), n in done.outcomes.items():
             self._count(destination, outcome, reason, n)
+            if outcome == Status.HELD:
+                self._held(destination)
         self._unmatched_of += done.events
         self._matched.update(done.matched)
         self._flush_soon()
@@ -335,6 +337,14 @@ class Pipe:
 
     def _settled(self, destination: DestinationId, status: Status, reason: Reason | None) -> None:
         self._count(destination, status.value, reason or "", 1)
+        if status is Status.HELD:
+            self._held(destination)
+
+    def _held(self, destination: DestinationId) -> None:
+        """Let go again what was held by a plan that had just been replaced: nobody else would."""
+        prepared = self.plan.destinations.get(destination)
+        if prepared is not None and obstacle(prepared.destination) is None:
+            self.changed()
 
     def _count(self, destination: DestinationId, outcome: str, reason: str, n: int) -> None:
         """Count what became of `n` events; a pending delivery will count once more when it ends."""
