@@ -36,6 +36,7 @@ from smspipe.pipeline.pipe import Limits, Pipe
 from smspipe.pipeline.prepare import Site, prepare
 from smspipe.pipeline.recent import EVENTS_AT_SAVE, SECONDS, SECONDS_AT_SAVE, read_recent
 from smspipe.pipeline.trial import Sample, Trial
+from smspipe.pipeline.waiting import Wait, estimate
 from smspipe.pipeline.webhooks import INBOUND_PATH, RETRIED, STATUS_PATH, Webhooks, read_extra_keys
 from smspipe.receipts.token import Seal
 from smspipe.rendering import find_recipient
@@ -146,6 +147,7 @@ class House:
             twilio_api_url=self.twilio_url,
             ready=self.pipe.unready,
             wake=self.pipe.dispatch.wake,
+            waits=self._waits,
             webhooks=self.webhooks,
         )
 
@@ -177,6 +179,9 @@ class House:
         """Give the address of a delivery's own status callbacks."""
         token = self.seal.make(delivery.id, delivery.attempts)
         return f"{(self.config.public_url or '').rstrip('/')}{STATUS_PATH}{token}{RETRIED}"
+
+    def _waits(self, connection: Connection, delivery: Delivery) -> Wait | None:
+        return estimate(connection, delivery, self.pipe.plan.pace_of, self.now())
 
     def _explain(self, connection: Connection, uuid: EventUuid) -> Explanation | None:
         found = destinations.load_all(connection, self.keyring)
@@ -289,7 +294,10 @@ async def open_doors(config: Config) -> AsyncIterator[Callable[[Any, Any, Any], 
         house = House(config, _STANDSTILL, sandbox=False, now=clock.now)
         house.writer.start()
         try:
-            yield api(dataclasses.replace(house.services(), changed=_leave, wake=lambda: None, webhooks=None))
+            still = dataclasses.replace(
+                house.services(), changed=_leave, wake=lambda: None, waits=lambda _, __: None, webhooks=None
+            )
+            yield api(still)
         finally:
             await house.client.close()
             house.writer.stop()

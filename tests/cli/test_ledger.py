@@ -148,8 +148,62 @@ def test_a_redrive_says_how_many_and_asks(shop: Service, smspipe: Run) -> None:
     ended = smspipe("deliveries", "redrive", "--status", "failed", "--data", shop.folder)
     assert ended.status == 1
     assert "1\tfailed\ttwilio_rejected" in ended.out
+    assert "1 text would be sent: 1 segment to 1 recipient." in ended.out
     assert "Add --yes" in ended.err
     assert smspipe("deliveries", "list", "--json", "--data", shop.folder, "--status", "failed").json
+
+
+def test_a_dry_run_only_says_what_would_be_sent(shop: Service, smspipe: Run) -> None:
+    words = ("deliveries", "redrive", "--dry-run", "--data", shop.folder)
+    before = smspipe("deliveries", "list", "--json", "--data", shop.folder).json
+    ended = smspipe(*words)
+    assert ended.status == 0
+    assert "2\tmay have been sent" in ended.out
+    assert "2\twas decided against" in ended.out
+    assert smspipe(*words, "--error", "99999", "--json").json["would_send"] == 0
+    assert smspipe(*words, "--error", before[2]["error_code"], "--json").json["would_send"] == 1
+    assert smspipe("deliveries", "list", "--json", "--data", shop.folder).json == before
+
+
+def test_costs_are_summed(shop: Service, smspipe: Run) -> None:
+    words = ("deliveries", "cost", "--data", shop.folder)
+    head, *rows = smspipe(*words).out.splitlines()
+    assert head.split("\t") == ["DESTINATION", "TEXTS", "SEGMENTS", "BILLED", "PRICE", "PRICE KNOWN"]
+    assert sorted(row.split("\t")[:3] for row in rows) == [["Orders", "1", "1"], ["Signups", "1", "1"]]
+    assert smspipe(*words, "--by", "country", "--json").json["results"][0]["key"] == "US"
+    assert smspipe(*words, "--destination", "Orders", "--by", "day", "--json").json["total"]["texts"] == 1
+    assert smspipe(*words, "--before", "-1h", "--json").json["results"] == []
+    refused = smspipe(*words, "--by", "person")
+    assert (refused.status, refused.out) == (1, "")
+    assert "Use destination, country, day." in refused.err
+
+
+def test_a_history_tells_what_happened_in_its_order(start: Start, tmp_path: Path, smspipe: Run) -> None:
+    service = start()
+    file = write(tmp_path / "d.json", destination("Orders", "order shipped"))
+    assert smspipe("destinations", "apply", file, "--data", service.folder).status == 0
+    service.fault([{"fault": "refuse", "code": 21612, "times": 1}])
+    service.capture("order shipped", "ada", name="Ada", phone=ADA)
+
+    def listed() -> dict[str, str]:
+        found = smspipe("deliveries", "list", "--json", "--data", service.folder).json
+        return {each["id"]: each["status"] for each in found}
+
+    service.until(lambda: "failed" in listed().values())
+    (one,) = listed()
+    words = ("deliveries", "redrive", one, "--why", "The route is open.", "--yes", "--data", service.folder)
+    assert smspipe(*words).status == 0
+    service.until(lambda: listed()[one] == "accepted")
+    lines = smspipe("deliveries", "show", one, "--data", service.folder).out.splitlines()
+    history = [line.split("\t")[1] for line in lines[lines.index("AT (UTC)\tWHAT HAPPENED") + 1 :]]
+    assert history == [
+        "The event was decided on.",
+        "Request 1 to Twilio left.",
+        "A person had it sent again: The route is open. (It was failed, twilio_rejected, 21612.)",
+        "Request 2 to Twilio left.",
+        "It became accepted.",
+    ]
+    assert not any(line.startswith("  ok redrive") for line in lines)
 
 
 def test_a_redrive_sends_what_was_not_sent(start: Start, tmp_path: Path, smspipe: Run) -> None:

@@ -114,7 +114,14 @@ def test_what_failed_without_a_message_has_none_to_forgo(connection: Connection)
 
 def test_the_history_keeps_why_and_what_the_row_forgets(connection: Connection) -> None:
     match = Step(name="match", ok=True, saw="The filter matches.")
-    failed = a_delivery(Status.FAILED, reason=Reason.TWILIO_REJECTED, error_code=21612, attempts=1, steps=(match,))
+    failed = a_delivery(
+        Status.FAILED,
+        reason=Reason.TWILIO_REJECTED,
+        error_code=21612,
+        attempts=1,
+        steps=(match,),
+        sent_at=NOW + timedelta(milliseconds=7),
+    )
     bare = a_delivery(Status.FAILED)
     put(connection, failed, bare)
     again(connection, why='The "route" was opened 👋')
@@ -128,6 +135,7 @@ def test_the_history_keeps_why_and_what_the_row_forgets(connection: Connection) 
     assert second.data is not None
     assert (second.data["was"], second.data["reason"]) == ("failed", "twilio_rejected")
     assert (second.data["error_code"], second.data["attempts"], second.data["sid"]) == (21612, 1, None)
+    assert second.data["sent_at"] == "2026-03-01T12:00:00.007Z"
     assert second.data["at"] == "2026-03-01T12:00:01.000Z"
     assert [step.saw for step in row(connection, bare).steps] == [second.saw]
 

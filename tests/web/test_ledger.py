@@ -1,5 +1,6 @@
 """The doors to what became of events: deliveries, logs, metrics, explanations."""
 
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -9,13 +10,14 @@ import pytest
 from sqlalchemy import Connection
 
 from smspipe import eventlog
-from smspipe.deliveries import ledger, metrics
+from smspipe.deliveries import evidence, ledger, metrics, paces
 from smspipe.model.delivery import Delivery, Status
 from smspipe.model.event import Door, Payload
 from smspipe.model.ids import DeliveryId, DestinationId, EventUuid, MessageSid, uuid7
 from smspipe.model.outcome import Reason, Step
 from smspipe.pipeline import fanout
-from tests.web.conftest import NOW, Api
+from smspipe.pipeline.waiting import estimate
+from tests.web.conftest import NOW, Api, put_behind
 
 
 def delivery(number: int, **more: Any) -> Delivery:
@@ -68,6 +70,10 @@ async def test_a_delivery_shows_as_the_contract_says(running: Api) -> None:
         "segments": 1,
         "encoding": "GSM-7",
         "sid": "SM1",
+        "twilio_status": None,
+        "billed_segments": None,
+        "price": None,
+        "price_unit": None,
         "attempts": 1,
         "error_code": None,
         "error_message": None,
@@ -80,6 +86,49 @@ async def test_a_delivery_shows_as_the_contract_says(running: Api) -> None:
     assert {key: value for key, value in alone.items() if key in listed} == listed
     assert alone["steps"] == [{"name": "match", "ok": True, "saw": "The event meets the filter."}]
     assert (await running.call("GET", "/api/projects/1/deliveries/nobody/"))[0] == 404
+
+
+async def test_one_delivery_shows_what_was_said_of_its_text(running: Api) -> None:
+    one = delivery(1)
+    await keep(running, one)
+    told: dict[str, Any] = {"sid": "SM1", "source": "callback", "attempt": 1}
+    for place, (status, code) in enumerate((("sent", None), ("undelivered", 30003))):
+        at = NOW + timedelta(minutes=place)
+        say = partial(evidence.add_receipt, delivery=one.id, status=status, error_code=code, at=at, **told)
+        await running.write(say)
+    shown = await running.get(f"/deliveries/{one.id}/")
+    assert shown["receipts"] == [
+        {"at": "2026-01-02T03:04:05.000Z", "status": "sent", "error_code": None, **told},
+        {"at": "2026-01-02T03:05:05.000Z", "status": "undelivered", "error_code": 30003, **told},
+    ]
+    assert shown["sends_at"] is None
+
+
+async def test_a_text_that_waits_for_its_sender_says_how_long(running: Api, body: dict[str, Any]) -> None:
+    shop = DestinationId((await running.create(body))["id"])
+    waiting = delivery(1, destination_id=shop, status=Status.PENDING, sid=None, settled_at=None, not_before=NOW)
+    await keep(running, waiting)
+    await log_event(running, waiting.event_uuid)
+    await running.write(partial(paces.write, ready=[("+15005550006", NOW + timedelta(minutes=4))]))
+    services = running.services
+    put_behind(replace(services, waits=lambda connection, one: estimate(connection, one, lambda _, __: 1.0, NOW)))
+    assert (await running.get(f"/deliveries/{waiting.id}/"))["sends_at"] == "2026-01-02T03:08:05.000Z"
+    (verdict,) = (await running.get(f"/events/{waiting.event_uuid}/explain/"))["destinations"]
+    said = "It leaves in about 4 minutes: 0 segments are before it, at 1 segment a second."
+    assert verdict["sentence"] == f"The text waits to be sent. {said}"
+    assert verdict["deliveries"][0]["sends_at"] == "2026-01-02T03:08:05.000Z"
+
+
+async def log_event(running: Api, uuid: EventUuid) -> None:
+    """Put an event into the log, as one that was decided on."""
+    event = {"event": "signup", "uuid": uuid, "distinct_id": "u-1", "properties": {}, "api_key": "phc_x"}
+    payload = Payload(door=Door.CAPTURE, body=msgspec.json.encode(event), received_at=NOW, seed=bytes(8))
+
+    def log(connection: Connection) -> None:
+        eventlog.remember(connection, [(uuid, eventlog.append(connection, [payload]))])
+        eventlog.move_cursor(connection, fanout.READER, 1)
+
+    await running.write(log)
 
 
 async def test_pages_go_forth_and_back_and_stay_put_while_new_deliveries_arrive(running: Api) -> None:
@@ -116,6 +165,7 @@ def bodies(page: Any) -> list[str]:
         ("destination=d-2", ["Hi 4"]),
         ("status=suppressed", ["Hi 3"]),
         ("reason=cooldown", ["Hi 3"]),
+        ("error_code=30003", ["Hi 4"]),
         ("to=%2B15005550001", ["Hi 2"]),
         ("to=+15005550001", ["Hi 2"]),
         ("event_uuid=01912E4C-0000-7000-8000-000000000001", ["Hi 1"]),
@@ -133,7 +183,7 @@ async def test_deliveries_are_found_by_every_filter(query: str, found: list[str]
         delivery(1),
         delivery(2, to="+15005550001"),
         delivery(3, status=Status.SUPPRESSED, reason=Reason.COOLDOWN),
-        delivery(4, destination_id=DestinationId("d-2")),
+        delivery(4, destination_id=DestinationId("d-2"), error_code=30003),
     )
     assert bodies(await running.get(f"/deliveries/?{query}")) == found
 
@@ -147,6 +197,7 @@ async def test_deliveries_are_found_by_every_filter(query: str, found: list[str]
         ("cursor=!", "cursor"),
         ("cursor=eHg", "cursor"),
         ("limit=many", "limit"),
+        ("error_code=x", "error_code"),
     ],
 )
 async def test_a_filter_that_means_nothing_is_refused(query: str, attr: str, running: Api) -> None:

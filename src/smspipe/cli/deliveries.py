@@ -1,66 +1,53 @@
-"""`smspipe deliveries`: the ledger, and another try for what was certainly not sent."""
+"""`smspipe deliveries`: the ledger, what it cost, and another try for what was certainly not sent."""
 
-from collections import Counter
+from collections.abc import Iterator
+from operator import itemgetter
 from typing import Annotated, Any, Final
 
 import typer
 
 from smspipe.cli import output
-from smspipe.cli.client import PROJECT, Client, open_client, segment
-from smspipe.cli.options import AsJson, Data, Misused, Url, Yes, example
-from smspipe.model.errors import Invalid
+from smspipe.cli.choosing import (
+    After,
+    Before,
+    Destination,
+    Error,
+    Event,
+    Person,
+    Reason,
+    Status,
+    To,
+    filters_of,
+    plain_number,
+)
+from smspipe.cli.client import PROJECT, open_client, segment
+from smspipe.cli.cost import cost
+from smspipe.cli.options import AsJson, Data, Url, example
+from smspipe.cli.redrive import redrive
 
-REDRIVABLE: Final = ("failed", "held")
-"""The states in which it is certain that nothing was sent, and a person may ask for another try."""
-_IN_ONE_REQUEST: Final = 200
-
-Destination = Annotated[
-    str | None, typer.Option("--destination", metavar="NAME", help="Only those of a destination: its name or id.")
-]
-Status = Annotated[
-    str | None, typer.Option("--status", metavar="WORD", help="Only those in a state, such as delivered or failed.")
-]
-Reason = Annotated[
-    str | None, typer.Option("--reason", metavar="WORD", help="Only those for a reason, such as cooldown.")
-]
-To = Annotated[str | None, typer.Option("--to", metavar="NUMBER", help="Only those to a phone number.")]
-Event = Annotated[str | None, typer.Option("--event", metavar="UUID", help="Only those of an event.")]
-Person = Annotated[str | None, typer.Option("--person", metavar="ID", help="Only those of a distinct_id.")]
-_INSTANT = "an instant (2026-01-02T03:04:05Z), or a span before now (-24h, -7d)"
-After = Annotated[str | None, typer.Option("--after", metavar="WHEN", help=f"Only those made since {_INSTANT}.")]
-Before = Annotated[str | None, typer.Option("--before", metavar="WHEN", help=f"Only those made before {_INSTANT}.")]
+_AGAIN: Final = "redrive"
+"""The name of the step by which a history tells that a person had a text sent again."""
 
 
 def make_group() -> typer.Typer:
     """Build `smspipe deliveries`."""
     group = typer.Typer(
-        help="The ledger, and another try for failed texts: list, show, redrive.",
+        help="The ledger, and another try for failed texts: list, show, redrive, cost.",
         no_args_is_help=True,
         epilog=example("smspipe deliveries list --status failed"),
     )
     group.command("list", epilog=example("smspipe deliveries list --reason cooldown --after -24h"))(list_deliveries)
     group.command("show", epilog=example("smspipe deliveries show 0199b0c4-3f5e-7000-8000-3b1c5a2d9e01"))(show)
     group.command("redrive", epilog=example("smspipe deliveries redrive --reason credentials --after -24h"))(redrive)
+    group.command("cost", epilog=example("smspipe deliveries cost --by country --after -30d"))(cost)
     return group
-
-
-def plain_number(text: str | None) -> str | None:
-    """Take the spaces, dots, dashes and brackets out of a phone number as people write it."""
-    return None if text is None else "".join(character for character in text if character not in " .-()/\u00a0")
-
-
-def filters_of(client: Client, destination: str | None, **others: str | None) -> dict[str, Any]:
-    """Write the filters of a command as the API's."""
-    return {
-        "destination": None if destination is None else client.destination(destination)["id"],
-        **{name: value for name, value in others.items() if value is not None},
-    }
 
 
 def list_deliveries(
     destination: Destination = None,
     status: Status = None,
     reason: Reason = None,
+    error: Error = None,
     to: To = None,
     event: Event = None,
     person: Person = None,
@@ -74,8 +61,8 @@ def list_deliveries(
     """List deliveries, the newest first."""
     with open_client(data, url) as client:
         wanted = filters_of(
-            client, destination, status=status, reason=reason, to=plain_number(to), event_uuid=event,
-            distinct_id=person, after=after, before=before,
+            client, destination, status=status, reason=reason, error_code=error, to=plain_number(to),
+            event_uuid=event, distinct_id=person, after=after, before=before,
         )  # fmt: skip
         found = list(output.progress(client.deliveries(limit, **wanted), "Reading"))
         names = {} if as_json else {each["id"]: each["name"] for each in client.destinations()}
@@ -117,7 +104,7 @@ def show(
     data: Data = None,
     url: Url = None,
 ) -> None:
-    """Show one delivery, its text and the steps that led to it."""
+    """Show one delivery: its text, the steps that led to it, and what happened since."""
     with open_client(data, url) as client:
         found = client.get(f"{PROJECT}/deliveries/{segment(delivery.lower())}/")
         if as_json:
@@ -144,90 +131,44 @@ def print_delivery(found: dict[str, Any], destination: str | None) -> None:
             ("Text", found["body"]),
             ("Segments", size),
             ("SID", found["sid"]),
+            ("At Twilio", found["twilio_status"]),
+            ("Billed", None if found["billed_segments"] is None else _segments(found["billed_segments"])),
+            ("Price", f"{found['price']} {found['price_unit'] or ''}".strip() if found["price"] else None),
             ("Attempts", found["attempts"] or None),
             ("Error", " ".join(str(each) for each in (found["error_code"], found["error_message"]) if each)),
             ("Created", output.utc_time(found["created_at"])),
             ("Not before", output.utc_time(found["not_before"])),
+            ("Sends at", f"about {output.utc_time(found['sends_at'])}" if found["sends_at"] else None),
             ("Sent", output.utc_time(found["sent_at"])),
             ("Settled", output.utc_time(found["settled_at"])),
         )
     )
     output.print_line()
-    output.print_steps(found["steps"])
+    output.print_steps([step for step in found["steps"] if step["name"] != _AGAIN])
+    output.print_line()
+    output.print_table(("AT (UTC)", "WHAT HAPPENED"), sorted(_history(found), key=itemgetter(0)))
 
 
-def redrive(
-    delivery: Annotated[
-        list[str] | None, typer.Argument(metavar="[DELIVERY]...", help="Ids; left out, the filters choose.")
-    ] = None,
-    destination: Destination = None,
-    status: Annotated[
-        str | None, typer.Option("--status", metavar="WORD", help="failed or held; left out, both.")
-    ] = None,
-    reason: Reason = None,
-    to: To = None,
-    event: Event = None,
-    person: Person = None,
-    after: After = None,
-    before: Before = None,
-    yes: Yes = False,
-    as_json: AsJson = False,
-    data: Data = None,
-    url: Url = None,
-) -> None:
-    """Give failed and held texts another try. What may have been sent already is never among them."""
-    if status is not None and status not in REDRIVABLE:
-        raise Misused(f"Only failed and held texts get another try, {status!r} ones do not.")
-    with open_client(data, url) as client:
-        if delivery:
-            found = [client.get(f"{PROJECT}/deliveries/{segment(each.lower())}/") for each in delivery]
-        else:
-            wanted = filters_of(
-                client, destination, reason=reason, to=plain_number(to), event_uuid=event, distinct_id=person,
-                after=after, before=before,
-            )  # fmt: skip
-            found = [
-                each
-                for word in ((status,) if status else REDRIVABLE)
-                for each in output.progress(client.deliveries(None, **wanted, status=word), "Reading")
-            ]
-        chosen = [each for each in found if each["status"] in REDRIVABLE]
-        if not chosen:
-            raise Invalid("No failed or held text fits. `smspipe deliveries list` shows those there are.")
-        if not as_json:
-            _print_count(chosen)
-        if not yes:
-            _ask_to_go_on(len(chosen))
-        again = _post_all(client, [each["id"] for each in chosen])
-    if as_json:
-        output.print_json({"chosen": len(chosen), "redriven": again})
-    else:
-        rest = "" if again == len(chosen) else f" The other {len(chosen) - again} moved on in the meantime."
-        output.print_line(f"{_texts(again)} will be tried again.{rest}")
+def _history(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Tell what happened to a delivery, each with its time."""
+    yield output.short_time(found["created_at"]), "The event was decided on."
+    again = [step["data"] | {"saw": step["saw"]} for step in found["steps"] if step["name"] == _AGAIN]
+    for each in again:
+        if each.get("sent_at"):
+            yield output.short_time(each["sent_at"]), f"Request {each['attempts']} to Twilio left."
+        was = ", ".join(str(word) for word in (each["was"], each["reason"], each["error_code"], each["sid"]) if word)
+        yield output.short_time(each["at"]), f"{each['saw']} (It was {was}.)"
+    if found["sent_at"] and found["sent_at"] not in [each.get("sent_at") for each in again]:
+        yield output.short_time(found["sent_at"]), f"Request {found['attempts']} to Twilio left."
+    for each in found["receipts"]:
+        if each["source"] != "person":
+            code = f" with error {each['error_code']}" if each["error_code"] else ""
+            said = f"Twilio said {each['status']}{code} ({each['source']}, {each['sid']})."
+            yield output.short_time(each["at"]), said
+    if found["settled_at"]:
+        why = f": {found['error_message']}" if found["error_message"] else "."
+        yield output.short_time(found["settled_at"]), f"It became {found['status']}{why}"
 
 
-def _print_count(chosen: list[dict[str, Any]]) -> None:
-    counts = Counter((each["status"], each["reason"] or "-") for each in chosen)
-    output.print_table(
-        ("TEXTS", "STATUS", "REASON"), [(n, status, reason) for (status, reason), n in counts.most_common()]
-    )
-
-
-def _texts(n: int) -> str:
-    return f"{n} text{'' if n == 1 else 's'}"
-
-
-def _ask_to_go_on(n: int) -> None:
-    import sys
-
-    if not sys.stdin.isatty():
-        raise Invalid(f"This would give {_texts(n)} another try. Add --yes to do it without being asked.")
-    typer.confirm(f"Give {_texts(n)} another try?", abort=True, err=True)
-
-
-def _post_all(client: Client, ids: list[str]) -> int:
-    pieces = [ids[at : at + _IN_ONE_REQUEST] for at in range(0, len(ids), _IN_ONE_REQUEST)]
-    again = 0
-    for piece in output.progress(pieces, "Redriving", len(pieces)):
-        again += client.call("POST", f"{PROJECT}/deliveries/redrive/", {"ids": piece})["redriven"]
-    return again
+def _segments(n: int) -> str:
+    return f"{n} segment{'' if n == 1 else 's'}"

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 import typer
 
 from smspipe.cli import output
+from smspipe.cli.choosing import plain_number
 from smspipe.cli.client import PROJECT, NotFound, open_client, segment
-from smspipe.cli.deliveries import plain_number
 from smspipe.cli.options import AsJson, Data, Misused, Url, example
 from smspipe.model.errors import Fault
 

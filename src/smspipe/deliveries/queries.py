@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Final
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, RowMapping, func, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, func, literal, literal_column, select, tuple_
 
 from smspipe.deliveries.tables import deliveries
 from smspipe.model.delivery import Delivery, Status
@@ -17,6 +18,30 @@ def get(connection: Connection, delivery: DeliveryId) -> Delivery | None:
     """Read one delivery."""
     row = connection.execute(select(deliveries).where(deliveries.c.id == delivery)).mappings().first()
     return None if row is None else to_delivery(row)
+
+
+MOST_BEFORE: Final = 20_000
+"""Texts that `segments_before` looks at, at most: a question about one text stays cheap, however many wait."""
+
+
+def segments_before(connection: Connection, waiting: Delivery) -> tuple[int, bool]:
+    """Sum the segments of older texts that wait for the same sender; False with it when there may be more."""
+    older = (
+        select(func.coalesce(deliveries.c.segments, 1).label("segments"))
+        .where(
+            # written out as in the index of what waits, or SQLite would not see that it may use that
+            deliveries.c.status == literal_column(repr(Status.PENDING.value)),
+            deliveries.c.sender == waiting.sender,
+            tuple_(deliveries.c.not_before, deliveries.c.id)
+            < tuple_(
+                literal(waiting.not_before or waiting.created_at, deliveries.c.not_before.type), literal(waiting.id)
+            ),
+        )
+        .limit(MOST_BEFORE)
+        .subquery()
+    )
+    found = connection.execute(select(func.count(), func.coalesce(func.sum(older.c.segments), 0))).one()
+    return int(found[1]), found[0] < MOST_BEFORE
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):

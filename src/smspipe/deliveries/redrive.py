@@ -19,6 +19,7 @@ from typing import Any, Final
 
 import msgspec
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Connection,
     Text,
@@ -357,7 +358,7 @@ def _step(wish: Wish, now: datetime, why: str | None) -> ColumnElement[Any]:
             "attempts",
             deliveries.c.attempts,
             "sent_at",
-            type_coerce(deliveries.c.sent_at, Text),
+            func.strftime("%Y-%m-%dT%H:%M:%fZ", type_coerce(deliveries.c.sent_at, BigInteger) / 1e6, "unixepoch"),
             "error_code",
             deliveries.c.error_code,
             "sid",

@@ -138,7 +138,7 @@ def tell(delivery: Delivery) -> str:
         "delivered": f"The text arrived{parts}.",
         "undelivered": f"Twilio took the text, but it did not arrive.{why}",
         "failed": f"No text was sent.{why}",
-        "suppressed": f"No text was sent. {last}",
+        "suppressed": f"No text was sent.{why or f' {last}'}",
         "held": f"The text is held; nothing was sent.{why}",
     }
     return sentences[delivery.status.value]

@@ -7,11 +7,14 @@ import msgspec
 from litestar import get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
+from sqlalchemy import Connection
 
+from smspipe.deliveries import evidence
 from smspipe.model.clock import to_iso
 from smspipe.model.ids import EventUuid
 from smspipe.model.outcome import Reason, Step
 from smspipe.pipeline.explain import Explanation, Verdict
+from smspipe.pipeline.waiting import spell_wait
 from smspipe.web.deliveries import DeliveryInFull, show_in_full
 from smspipe.web.problems import PROBLEMS, NotFound
 from smspipe.web.services import Services
@@ -52,13 +55,12 @@ def explain_event(services: NamedDependency[Services], event_uuid: FromPath[str]
         raise NotFound("No event with this uuid is in the log.") from None
     with services.database.read() as connection:
         found = services.explain(connection, wanted)
-    if found is None:
-        raise NotFound("No event with this uuid is in the log.")
-    return show(found)
+        if found is None:
+            raise NotFound("No event with this uuid is in the log.")
+        return _show(services, connection, found)
 
 
-def show(explanation: Explanation) -> EventExplanation:
-    """Write an explanation."""
+def _show(services: Services, connection: Connection, explanation: Explanation) -> EventExplanation:
     return EventExplanation(
         event_uuid=explanation.event_uuid,
         event=explanation.event,
@@ -66,19 +68,24 @@ def show(explanation: Explanation) -> EventExplanation:
         timestamp=to_iso(explanation.timestamp),
         received_at=to_iso(explanation.received_at),
         arrivals=explanation.arrivals,
-        destinations=[_show_verdict(verdict) for verdict in explanation.destinations],
+        destinations=[_show_verdict(services, connection, verdict) for verdict in explanation.destinations],
     )
 
 
-def _show_verdict(verdict: Verdict) -> EventVerdict:
+def _show_verdict(services: Services, connection: Connection, verdict: Verdict) -> EventVerdict:
+    waits = {each.id: services.waits(connection, each) for each in verdict.deliveries}
+    now = services.clock()
+    told = dict.fromkeys(spell_wait(wait, now) for wait in waits.values() if wait is not None)
     return EventVerdict(
         destination_id=verdict.destination_id,
         destination=verdict.destination,
         outcome=verdict.outcome,
         reason=verdict.reason,
-        sentence=verdict.sentence,
+        sentence=" ".join((verdict.sentence, *told)),
         steps=verdict.steps,
-        deliveries=[show_in_full(delivery) for delivery in verdict.deliveries],
+        deliveries=[
+            show_in_full(each, evidence.receipts_of(connection, each.id), waits[each.id]) for each in verdict.deliveries
+        ],
     )
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from smspipe.db import Database, Writer
 from smspipe.destinations import Keyring
+from smspipe.model.delivery import Delivery
 from smspipe.model.destination import Account, Destination, Secret
 from smspipe.model.filter import Shared
 from smspipe.model.ids import EventUuid
@@ -17,6 +18,7 @@ from smspipe.optouts import Hasher
 from smspipe.pipeline.explain import Explanation
 from smspipe.pipeline.lint import Report
 from smspipe.pipeline.trial import Sample, Trial
+from smspipe.pipeline.waiting import Wait
 from smspipe.pipeline.webhooks import Webhooks
 
 
@@ -71,5 +73,7 @@ class Services:
     """Where requests go, to be shown."""
     wake: Callable[[], None] = lambda: None
     """Tells the sender that something in the ledger may be due."""
+    waits: Callable[[Connection, Delivery], Wait | None] = lambda _, __: None
+    """Says how long a text is likely to wait for its sender's pace, None when it does not."""
     ready: Callable[[], str | None] = lambda: None
     """Says in a sentence why the service should get no traffic, None when it should."""
