@@ -18,7 +18,7 @@ async def sent(running: Api, body: dict[str, Any]) -> DestinationId:
     texts = [delivery(1, destination_id=shop), delivery(2, destination_id=shop, segments=2), delivery(3)]
     await keep(running, *texts)
     for text, price in zip(texts, ("0.0079", "0.0158"), strict=False):
-        told = {"price": price, "price_unit": "USD", "billed_segments": 2}
+        told: dict[str, Any] = {"price": price, "price_unit": "USD", "billed_segments": 2}
         await running.write(partial(evidence.learn, delivery=text.id, **told))
     return shop
 
