@@ -35,6 +35,7 @@ from smspipe.pipeline.lint import Report, lint_all
 from smspipe.pipeline.pipe import Limits, Pipe
 from smspipe.pipeline.prepare import Site, prepare
 from smspipe.pipeline.recent import EVENTS_AT_SAVE, SECONDS, SECONDS_AT_SAVE, read_recent
+from smspipe.pipeline.retention import Keep, Retention
 from smspipe.pipeline.trial import Sample, Trial
 from smspipe.pipeline.waiting import Wait, estimate
 from smspipe.pipeline.webhooks import INBOUND_PATH, RETRIED, STATUS_PATH, Webhooks, read_extra_keys
@@ -104,6 +105,18 @@ class House:
             limits=Limits(slots=4 * config.twilio_connections),
             callback=self._callback if config.public_url else None,
         )
+        self.retention = Retention(
+            database=self.database,
+            writer=self.writer,
+            clock=now,
+            keep=Keep(
+                events=config.keep_events,
+                events_bytes=config.keep_events_bytes,
+                deliveries=config.keep_deliveries,
+                bodies=config.keep_bodies,
+            ),
+            longest_age=self.pipe.longest_age,
+        )
         self.webhooks = Webhooks(
             base_url=config.public_url or address,
             seal=self.seal,
@@ -148,6 +161,7 @@ class House:
             ready=self.pipe.unready,
             wake=self.pipe.dispatch.wake,
             waits=self._waits,
+            halt=self.pipe.halt,
             webhooks=self.webhooks,
         )
 
@@ -263,11 +277,13 @@ async def serve(
         address = config.data / ADDRESS_FILE
         try:
             await house.pipe.start()
+            house.retention.start()
             server = make_server(house.application(), house.door, listening=lambda: ready(running))
             address.write_text(running.address, "utf-8")
             await server.serve(sockets=[bound])
         finally:
             address.unlink(missing_ok=True)
+            await house.retention.stop()
             await house.pipe.stop()
             house.writer.stop()
             house.database.close()

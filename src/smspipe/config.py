@@ -6,9 +6,11 @@ The environment comes before the file, the command line before both. Nothing els
 
 import difflib
 import os
+import re
 import secrets
 import tomllib
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -98,6 +100,32 @@ SETTINGS: Final = (
         meaning="What Twilio may sign its callbacks with beside the accounts' Auth Tokens, comma-separated: a token "
         "that is being changed or whose account signs in with an API key, or a shared key as `id:secret`.",
     ),
+    Setting(
+        name="keep_events",
+        default="30d",
+        meaning="How long events are kept, to explain and to replay: a span such as `36h` or `30d`, or `forever`.",
+    ),
+    Setting(
+        name="keep_events_bytes",
+        default=None,
+        meaning="Most bytes of stored events, such as `20GB`; beyond it the oldest go. Without it, time alone decides.",
+    ),
+    Setting(
+        name="keep_deliveries",
+        default="400d",
+        meaning="How long deliveries are kept: a span, or `forever`. No shorter than events, or a repeated one could "
+        "lead to a second text.",
+    ),
+    Setting(
+        name="keep_bodies",
+        default="90d",
+        meaning="How long a delivery keeps the text itself: a span, or `forever`.",
+    ),
+    Setting(
+        name="alarm_private_addresses",
+        default="no",
+        meaning="`yes` lets alarms be told to webhooks at private addresses: of this machine or this network.",
+    ),
     Setting(name="log_level", default="info", meaning="`debug`, `info`, `warning` or `error`."),
     Setting(
         name="crash_at",
@@ -130,6 +158,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     hook_secret: Secret | None
     twilio_connections: int
     twilio_webhook_keys: Secret | None
+    keep_events: timedelta | None
+    """None for ever, as with the other two."""
+    keep_events_bytes: int | None
+    keep_deliveries: timedelta | None
+    keep_bodies: timedelta | None
+    alarm_private_addresses: bool
     log_level: str
     crash_at: str
     first_start: bool
@@ -205,6 +239,9 @@ def load(found: Mapping[str, Found], *, make_keys: bool = True) -> Config:
     level = (value["log_level"] or "info").lower()
     if level not in ("debug", "info", "warning", "error"):
         raise _wrong("log_level", "use debug, info, warning or error")
+    keep_events, keep_deliveries = _check_span(value, "keep_events"), _check_span(value, "keep_deliveries")
+    if keep_deliveries is not None and (keep_events is None or keep_deliveries < keep_events):
+        raise _wrong("keep_deliveries", "use a span no shorter than that of SMSPIPE_KEEP_EVENTS")
     return Config(
         data=data,
         database_url=database_url,
@@ -217,6 +254,11 @@ def load(found: Mapping[str, Found], *, make_keys: bool = True) -> Config:
         hook_secret=Secret(value["hook_secret"]) if value["hook_secret"] else None,
         twilio_connections=_check_number(value, "twilio_connections", 1, 500),
         twilio_webhook_keys=Secret(value["twilio_webhook_keys"]) if value["twilio_webhook_keys"] else None,
+        keep_events=keep_events,
+        keep_events_bytes=_check_size(value, "keep_events_bytes"),
+        keep_deliveries=keep_deliveries,
+        keep_bodies=_check_span(value, "keep_bodies"),
+        alarm_private_addresses=_check_yes(value, "alarm_private_addresses"),
         log_level=level,
         crash_at=value["crash_at"] or "",
         first_start=first_start,
@@ -309,6 +351,41 @@ def _check_number(value: Mapping[str, str | None], name: str, least: int, most: 
     if not (given.isascii() and given.isdigit()) or not least <= int(given) <= most:
         raise _wrong(name, f"use a whole number from {least} to {most}")
     return int(given)
+
+
+_SPAN: Final = re.compile(r"([1-9][0-9]{0,5})([smhd])")
+_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_SIZE: Final = re.compile(r"([1-9][0-9]{0,8}) ?([KMGT]?B)", re.IGNORECASE)
+_BYTES: Final = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+
+
+def _check_span(value: Mapping[str, str | None], name: str) -> timedelta | None:
+    """Read a span of time; None for ever."""
+    given = (value[name] or "").strip().lower()
+    if given == "forever":
+        return None
+    found = _SPAN.fullmatch(given)
+    span = timedelta(**{_UNITS[found[2]]: int(found[1])}) if found else None
+    if span is None or not timedelta(hours=1) <= span <= timedelta(days=36_500):
+        raise _wrong(name, "use a span of an hour or more such as 36h or 30d, or forever")
+    return span
+
+
+def _check_size(value: Mapping[str, str | None], name: str) -> int | None:
+    given = value[name]
+    if not given:
+        return None
+    found = _SIZE.fullmatch(given.strip())
+    if not found:
+        raise _wrong(name, "use a number of bytes such as 500MB or 20GB")
+    return int(found[1]) * _BYTES[found[2].upper()]
+
+
+def _check_yes(value: Mapping[str, str | None], name: str) -> bool:
+    given = (value[name] or "no").lower()
+    if given not in ("yes", "no"):
+        raise _wrong(name, "use yes or no")
+    return given == "yes"
 
 
 def _read_keys(data: Path, value: Mapping[str, str | None], *, make_keys: bool) -> tuple[dict[str, str], bool]:

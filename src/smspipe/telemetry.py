@@ -31,12 +31,17 @@ COUNTERS: Final = {
     "smspipe_commits_total": "Transactions of the embedded database's writer.",
     "smspipe_faults_total": "Faults that were logged as errors.",
 }
+    "smspipe_requests_forgotten_total": "Stored capture requests that retention deleted.",
+    "smspipe_deliveries_forgotten_total": "Deliveries that retention deleted.",
+    "smspipe_bodies_forgotten_total": "Deliveries that retention took the text from.",
 """Counters without labels, with their help text."""
 GAUGES: Final = {
     "smspipe_backlog_events": "Events in the log that no destination has looked at yet.",
     "smspipe_sending": "Requests to Twilio on their way.",
     "smspipe_asking": "Texts that Twilio is being asked about.",
 }
+    "smspipe_database_bytes": "Size of the embedded database's file, free pages included, at the last retention sweep.",
+    "smspipe_alarms": "Alarms that are open.",
 
 
 def before_reading(count_now: Callable[[], None]) -> None:

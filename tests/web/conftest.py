@@ -24,11 +24,13 @@ from smspipe.model.phone import E164
 from smspipe.optouts import open_hasher, opted_out
 from smspipe.pipeline import trial
 from smspipe.pipeline.explain import explain
+from smspipe.pipeline.halt import Halt
 from smspipe.pipeline.lint import lint
 from smspipe.pipeline.prepare import Site, prepare
 from smspipe.pipeline.recent import read_recent
 from smspipe.pipeline.trial import Sample, Trial
 from smspipe.rendering import find_recipient
+from smspipe.sending import Client
 from smspipe.web.routes import api
 from smspipe.web.services import PhoneNumber, Services
 
@@ -182,6 +184,7 @@ async def running(tmp_path: Path, application: Any) -> AsyncIterator[Api]:
         with database.read() as connection:
             return bool(opted_out(connection, hasher, [(to, sender)]))
 
+    client = Client("http://127.0.0.1:9")
     services = Services(
         database=database,
         writer=writer,
@@ -204,10 +207,12 @@ async def running(tmp_path: Path, application: Any) -> AsyncIterator[Api]:
         read_number=read_number,
         project_name=SITE.project["name"],
         project_token="phc_the-token-of-the-tests",
+        halt=Halt(writer=writer, client=client, clock=clock, settled=lambda *_: None),
     )
     put_behind(services)
     async with started(application) as address, aiohttp.ClientSession() as session:
         yield Api(address, session, database, writer, clock, twilio, services, changes)
+    await client.close()
     writer.stop()
     database.close()
 

@@ -18,6 +18,7 @@ FRESH = {
     "test_account_filters": [],
     "test_account_filters_default_checked": None,
     "updated_at": None,
+    "smspipe": {"stopped": None, "held": 0},
 }
 
 

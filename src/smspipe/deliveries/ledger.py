@@ -32,7 +32,7 @@ from smspipe.db import Hot
 from smspipe.deliveries.cooldowns import give_back
 from smspipe.deliveries.queries import to_delivery
 from smspipe.deliveries.states import Move, sources, target
-from smspipe.deliveries.tables import deliveries
+from smspipe.deliveries.tables import deliveries, stopped_texts
 from smspipe.model.clock import from_micros, to_micros
 from smspipe.model.delivery import Delivery, Status
 from smspipe.model.ids import DeliveryId, DestinationId, EventUuid, MessageSid
@@ -345,6 +345,8 @@ _MENDABLE: Final = (
 )
 
 
+    # nor does what everything was stopped for
+    deliveries.c.id.not_in(select(stopped_texts.c.delivery_id)),
 def holding(connection: Connection) -> list[DestinationId]:
     """Name the destinations that deliveries are held for."""
     rows = connection.execute(select(deliveries.c.destination_id).where(*_MENDABLE).distinct())

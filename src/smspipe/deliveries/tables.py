@@ -1,6 +1,6 @@
 """The ledger's tables."""
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, Table, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, Table, Text, UniqueConstraint, text
 
 from smspipe.db import Instant, Json, metadata
 
@@ -103,3 +103,43 @@ destination_metrics = Table(
     sqlite_with_rowid=False,
 )
 """Counts by hour, as PostHog's app metrics name them."""
+
+sending_stop = Table(
+    "sending_stop",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("at", Instant, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("by", Text, nullable=False),
+)
+"""One row, number 1, while everything is stopped; none while texts leave."""
+
+stopped_texts = Table(
+    "stopped_texts",
+    metadata,
+    Column("delivery_id", Text, primary_key=True),
+    sqlite_with_rowid=False,
+)
+"""The texts that are held because everything was stopped: no mended destination lets them go, only a person does."""
+
+alarms = Table(
+    "alarms",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("kind", Text, nullable=False),
+    Column("destination_id", Text, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("raised_at", Instant, nullable=False),
+    Column("reminded_at", Instant, nullable=False),
+    Column("resolved_at", Instant),
+    Column("texted_at", Instant),
+    Column("state", Text, nullable=False),
+    Column("tell_at", Instant),
+    Column("tries", Integer, nullable=False),
+    # One alarm, not a thousand.
+    Index("alarms_open", "kind", "destination_id", unique=True, sqlite_where=text("resolved_at IS NULL"),
+          postgresql_where=text("resolved_at IS NULL")),
+    # An id once told to a webhook means the same alarm for good.
+    sqlite_autoincrement=True,
+)  # fmt: skip
+"""What is or was wrong. `destination_id` is empty for what concerns all; `tell_at` is when `state` is to be told."""

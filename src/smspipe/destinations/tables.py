@@ -75,6 +75,11 @@ projects = Table(
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("test_account_filters", Json, nullable=False),
     Column("test_account_filters_default_checked", Boolean),
+    # What all destinations may spend together.
+    Column("budget", Json),
+    # Whom alarms are told to, and, encrypted, the secret that a webhook's messages are signed with.
+    Column("alarms", Json),
+    Column("alarm_secret", Text),
     Column("updated_at", Instant, nullable=False),
 )
 

@@ -54,7 +54,7 @@ def append(connection: Connection, payloads: Sequence[Payload]) -> int:
     return first
 
 
-def _hash(uuid: EventUuid) -> int:
+def uuid_hash(uuid: EventUuid) -> int:
     """
     Take 64 bits of a uuid, signed as the column is: its first 32 and its last 32.
 
@@ -67,7 +67,7 @@ def _hash(uuid: EventUuid) -> int:
 
 def remember(connection: Connection, places: Iterable[tuple[EventUuid, int]]) -> None:
     """Note in which request each event lies, so that `find` knows."""
-    _REMEMBER.run(connection, [(_hash(uuid), position) for uuid, position in places])
+    _REMEMBER.run(connection, [(uuid_hash(uuid), position) for uuid, position in places])
 
 
 def find(connection: Connection, uuid: EventUuid) -> list[tuple[int, Payload]]:
@@ -77,7 +77,7 @@ def find(connection: Connection, uuid: EventUuid) -> list[tuple[int, Payload]]:
     Whoever asks may have typed it: a text that is no uuid is that of no event.
     """
     try:
-        hashed = _hash(uuid)
+        hashed = uuid_hash(uuid)
     except ValueError:
         return []
     rows = connection.execute(
@@ -86,7 +86,7 @@ def find(connection: Connection, uuid: EventUuid) -> list[tuple[int, Payload]]:
         .where(event_index.c.uuid_hash == hashed)
         .order_by(requests.c.position)
     )
-    return [(row.position, _payload(row)) for row in rows]
+    return [(row.position, payload_of(row)) for row in rows]
 
 
 def read_after(connection: Connection, position: int, limit_bytes: int) -> list[tuple[int, Payload]]:
@@ -100,7 +100,7 @@ def read_after(connection: Connection, position: int, limit_bytes: int) -> list[
             size += len(row.body)
             if found and size > limit_bytes:
                 break
-            found.append((row.position, _payload(row)))
+            found.append((row.position, payload_of(row)))
     return found
 
 
@@ -113,7 +113,7 @@ def read_newest(connection: Connection, limit: int, limit_bytes: int) -> list[Pa
             size += len(row.body)
             if found and size > limit_bytes:
                 break
-            found.append(_payload(row))
+            found.append(payload_of(row))
     return found
 
 
@@ -127,7 +127,8 @@ def positions_between(connection: Connection, since: datetime, until: datetime) 
     return (1, 0) if first is None else (first, last)
 
 
-def _payload(row: Row[Any]) -> Payload:
+def payload_of(row: Row[Any]) -> Payload:
+    """Make a value of a row."""
     return Payload(
         door=Door(row.door),
         body=bytes(row.body),

@@ -15,7 +15,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from smspipe import optouts
-from smspipe.deliveries import evidence, ledger, paces
+from smspipe.deliveries import evidence, ledger, paces, stop
 from smspipe.deliveries.ledger import Settlement
 from smspipe.deliveries.states import Move
 from smspipe.guards.pace import take_turn
@@ -134,6 +134,8 @@ def claim(
         now: what is due by then.
         limit: how many at most.
         hasher: of the register of opt-outs.
+    While everything is stopped none is taken, and what is due is held.
+
         pace_of: the senders' paces.
         blocked: destinations that need not be looked at before an instant.
         remembered: rows as they were written, by id.
@@ -147,6 +149,8 @@ def claim(
     waits = [max(oldest, blocked.get(of, oldest)) for of, oldest in heads]
     ready = [of for (of, _), at in zip(heads, waits, strict=True) if at <= now]
     later = [at for at in waits if at > now]
+    if stop.is_stopped(connection):
+        return _hold(connection, now, limit)
     chosen: list[Delivery] = []
     seen: dict[DestinationId, int] = dict.fromkeys(ready, 0)
     while ready and len(chosen) < limit:
@@ -182,6 +186,13 @@ def _choose(
     hasher: optouts.Hasher,
     now: datetime,
 ) -> tuple[list[Delivery], int, datetime | None]:
+def _hold(connection: Connection, now: datetime, limit: int) -> Claim:
+    """Hold what is due during a stop. It holds no slot and sends nothing, so more is done at once than asked for."""
+    made = Claim(stopped=stop.hold_due(connection, now, max(limit, _HELD_AT_ONCE)))
+    made.next_due = min([at for _, at in ledger.heads(connection)], default=None)
+    return made
+
+
     """Give those of a destination that may go, how many are put off, and until when a pace holds the rest back."""
     if not found:
         return [], 0, None

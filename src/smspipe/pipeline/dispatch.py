@@ -153,7 +153,7 @@ class Dispatch:
 
     def reserve(self, most: int) -> int:
         """Set aside up to `most` slots for deliveries about to be born SENDING, after those that wait already."""
-        if self._ending:
+        if self._ending or self._client.halted is not None:
             return 0
         taken = max(0, min(self._free - self._backlog, most))
         self._free -= taken

@@ -11,7 +11,7 @@ import random
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 import structlog
@@ -36,6 +36,7 @@ from smspipe.pipeline import fanout
 from smspipe.pipeline.accept import Accept, Then
 from smspipe.pipeline.dispatch import Dispatch
 from smspipe.pipeline.fanout import Done, Entry, metric_of
+from smspipe.pipeline.halt import Halt
 from smspipe.pipeline.prepare import Plan, Site, obstacle, prepare_all
 from smspipe.pipeline.settle import Heard
 from smspipe.pipeline.sweep import Sweep
@@ -141,6 +142,7 @@ class Pipe:
             slots=limits.slots,
             chance=chance,
         )
+        self.halt = Halt(writer=writer, client=client, clock=clock, settled=self._settled)
         self.sweep = Sweep(
             client=client,
             writer=writer,
@@ -198,6 +200,10 @@ class Pipe:
         """Load and compile the destinations now, and return when new events meet them."""
         await self._reload()
 
+    def longest_age(self) -> timedelta:
+        """Give the age up to which some destination that is switched on texts of an event."""
+        return max((each.destination.max_age for each in self.plan.destinations.values()), default=timedelta())
+
     def unready(self) -> str | None:
         """Say in a sentence why this service should get no events now; None when it should."""
         if self._ending:
@@ -219,6 +225,7 @@ class Pipe:
 
     def _take_up(self, connection: Connection) -> tuple[int, int, int]:
         now = self._clock()
+        self.halt.take_up(connection)
         lost = ledger.lose_sending(connection, now, now)
         return eventlog.position_of(connection, fanout.READER), eventlog.last_position(connection), lost
 

@@ -92,6 +92,8 @@ class Client:
         self._tasks: set[asyncio.Task[Answer]] = set()
         self._sweeper: asyncio.TimerHandle | None = None
         self._closing = False
+        self.halted: str | None = None
+        """Why no text may leave now, a sentence; None when texts may. Questions are asked all the same."""
         self._drained = asyncio.Event()
         self._emptied = asyncio.Event()
 
@@ -134,7 +136,7 @@ class Client:
 
         For the sender of many: when a connection is free, which is nearly always, no task and no future is made.
         """
-        crowded = self._closing or self._turns or self._under_way >= self._limit
+        crowded = self._closing or self.halted or self._turns or self._under_way >= self._limit
         kept = None if crowded else self._take_idle()
         if kept is None:
             self._post_later(request, then)
@@ -224,6 +226,10 @@ class Client:
             connection = self._take_idle() or await self._open()
             if isinstance(connection, Later):
                 return connection
+            if self.halted is not None and request.method == "POST":
+                # Looked at here, after every wait: from the next line on the request leaves.
+                self._idle.append(connection)
+                return Later(saw=self.halted)
             raw = await connection.exchange(self._to_wire(request))
             if isinstance(raw, Lost):
                 return self._unconfirmed(raw)

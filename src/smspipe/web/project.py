@@ -9,12 +9,23 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody
 from sqlalchemy import Connection
 
+from smspipe.deliveries import stop
 from smspipe.destinations.project import Project, change_project, get_project
 from smspipe.model.clock import to_iso
+from smspipe.web.halting import StoppedState
 from smspipe.web.problems import PROBLEMS
 from smspipe.web.services import Services
 
 _ID: Final = 1
+
+
+class Own(msgspec.Struct, frozen=True, kw_only=True):
+    """What PostHog's shape does not know."""
+
+    stopped: StoppedState | None = None
+    """Set while everything is stopped."""
+    held: int = 0
+    """Texts that a stop holds, or held and left."""
 
 
 class ProjectInFull(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,9 +42,10 @@ class ProjectInFull(msgspec.Struct, frozen=True, kw_only=True):
     test_account_filters_default_checked: bool | None
     updated_at: str | None
     """Null before the first change."""
+    smspipe: Own
 
 
-def show(project: Project, services: Services) -> ProjectInFull:
+def show(project: Project, services: Services, own: Own) -> ProjectInFull:
     """Write the project as PostHog's API does."""
     return ProjectInFull(
         id=_ID,
@@ -43,6 +55,17 @@ def show(project: Project, services: Services) -> ProjectInFull:
         test_account_filters=project.test_account_filters,
         test_account_filters_default_checked=project.test_account_filters_default_checked,
         updated_at=None if project.updated_at is None else to_iso(project.updated_at),
+        smspipe=own,
+    )
+
+
+def _own(connection: Connection) -> Own:
+    stopped = stop.current(connection)
+    return Own(
+        stopped=None
+        if stopped is None
+        else StoppedState(at=to_iso(stopped.at), why=stopped.why, by=stopped.by),
+        held=stop.held(connection),
     )
 
 
@@ -50,7 +73,7 @@ def show(project: Project, services: Services) -> ProjectInFull:
 def read_project(services: NamedDependency[Services]) -> ProjectInFull:
     """Read the project."""
     with services.database.read() as connection:
-        return show(get_project(connection), services)
+        return show(get_project(connection), services, _own(connection))
 
 
 @patch("/", operation_id="change_project", responses=PROBLEMS)
@@ -58,15 +81,17 @@ async def patch_project(services: NamedDependency[Services], data: JSONBody[dict
     """Change the test-account filters; every destination that leaves test accounts out follows at once."""
     now = services.clock()
     changeable = ("test_account_filters", "test_account_filters_default_checked")
-    shown = msgspec.structs.asdict(show(Project(), services))
+    shown = msgspec.structs.asdict(show(Project(), services, Own()))
     fixed = {key: value for key, value in shown.items() if key not in changeable}
 
-    def job(connection: Connection) -> Project:
-        return change_project(connection, data, now=now, fixed=fixed)
+    given = {key: value for key, value in data.items() if key != "smspipe"}
 
-    changed = await asyncio.wrap_future(services.writer.run_job(job))
+    def job(connection: Connection) -> tuple[Project, Own]:
+        return change_project(connection, given, now=now, fixed=fixed), _own(connection)
+
+    changed, own = await asyncio.wrap_future(services.writer.run_job(job))
     await services.changed()
-    return show(changed, services)
+    return show(changed, services, own)
 
 
 HANDLERS: Final = (read_project, patch_project)

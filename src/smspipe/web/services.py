@@ -16,6 +16,7 @@ from smspipe.model.ids import EventUuid
 from smspipe.model.phone import E164
 from smspipe.optouts import Hasher
 from smspipe.pipeline.explain import Explanation
+from smspipe.pipeline.halt import Halt
 from smspipe.pipeline.lint import Report
 from smspipe.pipeline.trial import Sample, Trial
 from smspipe.pipeline.waiting import Wait
@@ -67,6 +68,8 @@ class Services:
     """What templates call `project.name`."""
     project_token: str
     """What SDKs send events with. It opens nothing but capture, so it is shown to who has the API key."""
+    halt: Halt
+    """Stops everything, and lets it go on."""
     webhooks: Webhooks | None = None
     """Takes what Twilio posts; None while the pipeline stands still."""
     twilio_api_url: str = "https://api.twilio.com"

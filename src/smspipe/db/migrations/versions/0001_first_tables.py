@@ -256,6 +256,9 @@ def upgrade() -> None:
         sa.Column("delivery_id", sa.Text(), nullable=False),
         sa.Column("sid", sa.Text(), nullable=False),
         sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("budget", types.Json(), nullable=True),
+        sa.Column("alarms", types.Json(), nullable=True),
+        sa.Column("alarm_secret", sa.Text(), nullable=True),
         sa.Column("error_code", sa.Integer(), nullable=False),
         sa.Column("at", types.Instant(), nullable=False),
         sa.Column("source", sa.Text(), nullable=False),
@@ -321,4 +324,42 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("sealed", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
+        "sending_stop",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("at", types.Instant(), nullable=False),
+        sa.Column("why", sa.Text(), nullable=False),
+        sa.Column("by", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
+        "stopped_texts",
+        sa.Column("delivery_id", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("delivery_id"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "alarms",
+        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("destination_id", sa.Text(), nullable=False),
+        sa.Column("what", sa.Text(), nullable=False),
+        sa.Column("raised_at", types.Instant(), nullable=False),
+        sa.Column("reminded_at", types.Instant(), nullable=False),
+        sa.Column("resolved_at", types.Instant(), nullable=True),
+        sa.Column("texted_at", types.Instant(), nullable=True),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("tell_at", types.Instant(), nullable=True),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sqlite_autoincrement=True,
+    )
+    op.create_index(
+        "alarms_open",
+        "alarms",
+        ["kind", "destination_id"],
+        unique=True,
+        sqlite_where=sa.text("resolved_at IS NULL"),
+        postgresql_where=sa.text("resolved_at IS NULL"),
     )
