@@ -12,6 +12,8 @@ from smspipe.model.ids import DestinationId
 KINDS: Mapping[str, str] = {
     "triggered": "other",
     "succeeded": "success",
+    "delivered": "other",
+    "undelivered": "failure",
     "failed": "failure",
     "filtered": "other",
     "filtering_failed": "other",
