@@ -92,8 +92,8 @@ class House:
         self.site = Site(
             project={"id": 1, "name": "smspipe", "url": f"{config.public_url or address}/project/1"},
             default_country=config.default_country,
-            # A double has no carrier behind it that would take texts only so fast.
-            paced=is_twilio(self.twilio_url),
+            # A double has no carrier behind it that would take texts only so fast, and nobody who would bill them.
+            live=is_twilio(self.twilio_url),
         )
         self.pipe = Pipe(
             writer=self.writer,

@@ -40,17 +40,17 @@ def names(case: Case) -> list[str]:
     return [each.name if isinstance(each, Step) else each.reason.value for each in check_guards(case)]
 
 
-def test_the_order_is_opted_out_duplicate_age_cooldown() -> None:
-    assert names(a_case()) == ["opted_out", "duplicate", "age", "cooldown"]
+def test_what_has_nothing_to_look_at_leaves_no_step() -> None:
+    assert names(a_case()) == ["trust", "country", "opted_out", "duplicate", "age", "cooldown"]
 
 
 @pytest.mark.parametrize(
     ("known", "event", "answers"),
     [
-        (Ledger(opted_out=True, known=True, window=TAKEN), OLD, ["opted_out"]),
-        (Ledger(known=True, window=TAKEN), OLD, ["opted_out", "duplicate"]),
-        (Ledger(window=TAKEN), OLD, ["opted_out", "duplicate", "historical"]),
-        (Ledger(window=TAKEN), an_event(), ["opted_out", "duplicate", "age", "cooldown"]),
+        (Ledger(opted_out=True, known=True, window=TAKEN), OLD, ["trust", "country", "opted_out"]),
+        (Ledger(known=True, window=TAKEN), OLD, ["trust", "country", "opted_out", "duplicate"]),
+        (Ledger(window=TAKEN), OLD, ["trust", "country", "opted_out", "duplicate", "historical"]),
+        (Ledger(window=TAKEN), an_event(), ["trust", "country", "opted_out", "duplicate", "age", "cooldown"]),
     ],
     ids=["all four", "duplicate, age and cooldown", "age and cooldown", "cooldown alone"],
 )
@@ -61,7 +61,9 @@ def test_the_first_refusal_wins(known: Ledger, event: Event, answers: list[str])
 
 
 def test_without_a_cooldown_none_is_asked() -> None:
-    assert names(a_case(Ledger(window=TAKEN), destination=a_destination())) == ["opted_out", "duplicate", "age"]
+    assert names(a_case(Ledger(window=TAKEN), destination=a_destination())) == [
+        "trust", "country", "opted_out", "duplicate", "age"
+    ]  # fmt: skip
 
 
 def test_a_place_that_was_given_back_lets_the_next_through() -> None:

@@ -15,6 +15,7 @@ from smspipe.model.event import Event
 from smspipe.model.filter import EventFilter, Filter, Property, PropertyGroup
 from smspipe.model.ids import DestinationId, EventUuid, PersonId
 from smspipe.model.person import Person
+from smspipe.model.trust import Place
 from smspipe.optouts import Hasher
 from smspipe.pipeline.prepare import Site
 
@@ -84,6 +85,10 @@ class Ledger:
         self._opted_out = opted_out
         self._window = window
         self.keys: list[str] = []
+        self.counts: dict[Place, int] = {}
+        """What was let through to claimed numbers, by place."""
+        self.numbers: set[str] = set()
+        """Those that were texted before."""
 
     def opted_out(self, to: str, sender: str) -> bool:
         """Say what it was told."""
@@ -97,6 +102,14 @@ class Ledger:
         """Note the key, and give the window that it was told, or one that nobody has entered."""
         self.keys.append(key)
         return self._window or Window(ends_at=NOW + ttl)
+
+    def let_through(self, destination: DestinationId, place: Place) -> int:
+        """Give the count of a place."""
+        return self.counts.get(place, 0)
+
+    def texted(self, to: str) -> bool:
+        """Look among the numbers."""
+        return to in self.numbers
 
 
 HASHER = Hasher(b"the key of the register in the tests")

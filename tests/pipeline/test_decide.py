@@ -113,8 +113,8 @@ def test_a_text_has_its_recipient_sender_body_and_size() -> None:
     )
     assert (made.reason, made.to) == (None, PHONE)
     assert [(step.name, step.ok) for step in made.steps] == [
-        ("match", True), ("recipient", True), ("body", True), ("opted_out", True), ("duplicate", True),
-        ("age", True)
+        ("match", True), ("recipient", True), ("body", True), ("trust", True), ("country", True), ("opted_out", True),
+        ("duplicate", True), ("age", True)
     ]  # fmt: skip
 
 

@@ -92,6 +92,18 @@ cooldowns = Table(
 """One row for each window: `entered` events so far, the delivery that was let through last (`owner`), and whether it
 gave its place back (`vacant`), so that the next event takes it."""
 
+velocity = Table(
+    "velocity",
+    metadata,
+    Column("destination_id", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("hour", Instant, primary_key=True),
+    Column("texts", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""How many texts to claimed numbers each hour has let through, by what is limited (see `deliveries.velocity`)."""
+
 destination_metrics = Table(
     "destination_metrics",
     metadata,

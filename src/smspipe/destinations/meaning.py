@@ -93,6 +93,10 @@ def read(
         default_country=options.default_country,
         pace=options.pace,
         unconfirmed=options.unconfirmed,
+        recipients=options.recipients,
+        countries=options.countries,
+        number_types=options.number_types,
+        velocity=options.velocity,
         extras=_read_extras(options, parts.body.templating),
         paused=paused,
     )

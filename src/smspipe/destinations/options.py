@@ -7,11 +7,13 @@ from datetime import timedelta
 from typing import Any, Final
 
 import msgspec
+from phonenumbers import SUPPORTED_REGIONS
 
-from smspipe.model.destination import WhenAbsent
+from smspipe.model.destination import ANY, WhenAbsent
 from smspipe.model.errors import Invalid
 from smspipe.model.filter import Mode
 from smspipe.model.message import RiskCheck
+from smspipe.model.trust import NUMBER_TYPES, Recipients
 
 LONGEST_AGE_SECONDS: Final = 31_536_000
 SLOWEST: Final = 0.01
@@ -20,6 +22,11 @@ FASTEST: Final = 1000.0
 LONGEST_VALIDITY_SECONDS: Final = 36_000
 """Ten hours: so long a text may wait at Twilio, and it does unless told otherwise."""
 MOST_MEDIA: Final = 10
+NO_COUNTRY: Final = "001"
+"""libphonenumber's word for numbers that belong to no country."""
+LIMITS: Final = ("per_prefix", "per_country", "per_source", "new_numbers")
+MOST: Final = 1_000_000
+"""The largest limit of texts an hour."""
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,6 +57,14 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """Whether Twilio looks for SMS pumping; None for what the account says."""
     send_at: str | None = None
     """Template of the time that Twilio is to send at, in the body's language."""
+    recipients: Recipients = Recipients.CLAIMED
+    """Which numbers are texted."""
+    countries: frozenset[str] | None = None
+    """Where to; None for the country of the sender."""
+    number_types: frozenset[str] = frozenset()
+    """The kinds of numbers, prone to fraud, that are texted all the same."""
+    velocity: Mapping[str, int | bool | None] = {}
+    """Limits on texts to claimed numbers; those that are left out have their default."""
 
 
 READ_ONLY: Final = ("version", "paused", "paused_at", "notes", "warnings")
@@ -163,6 +178,54 @@ def _read_send_at(value: Any) -> str:
     return value
 
 
+def _read_recipients(value: Any) -> Recipients:
+    if value not in list(Recipients):
+        raise Invalid('recipients must be "trusted" or "claimed".', field="smspipe__recipients")
+    return Recipients(value)
+
+
+def _read_countries(value: Any) -> frozenset[str]:
+    field = "smspipe__countries"
+    if value == ANY:
+        return frozenset({ANY})
+    if not isinstance(value, list | tuple) or not value or not all(isinstance(each, str) for each in value):
+        raise Invalid('countries must be a list such as ["US", "CA"], or "any".', field=field)
+    for each in value:
+        if each not in SUPPORTED_REGIONS and each != NO_COUNTRY:
+            near = each.upper() if each.upper() in SUPPORTED_REGIONS else None
+            hint = f"Did you mean {near!r}?" if near else "Use ISO codes of two capital letters, such as US."
+            raise Invalid(f"There is no country {each!r}. {hint}", field=field, hint=hint)
+    return frozenset(value)
+
+
+def _read_number_types(value: Any) -> frozenset[str]:
+    if not isinstance(value, list | tuple) or not all(each in NUMBER_TYPES for each in value):
+        raise Invalid(
+            f"number_types must be a list with some of {', '.join(NUMBER_TYPES)}.", field="smspipe__number_types"
+        )
+    return frozenset(value)
+
+
+def _read_velocity(value: Any) -> dict[str, int | bool | None]:
+    field = "smspipe__velocity"
+    if not isinstance(value, Mapping):
+        raise Invalid('velocity must be an object such as {"per_prefix": 10}.', field=field)
+    for key, given in value.items():
+        if key == "private_sources":
+            if not isinstance(given, bool):
+                raise Invalid("private_sources must be true or false.", field=f"{field}__{key}")
+        elif key not in LIMITS:
+            near = difflib.get_close_matches(key, (*LIMITS, "private_sources"), n=1)
+            hint = f"Did you mean {near[0]!r}?" if near else f"There are {', '.join(LIMITS)} and private_sources."
+            raise Invalid(f"There is no limit {key!r}. {hint}", field=f"{field}__{key}", hint=hint)
+        elif given is not None and (isinstance(given, bool) or not isinstance(given, int) or not 0 <= given <= MOST):
+            raise Invalid(
+                f"{key} must be a whole number of texts an hour, 0 to {MOST}, or null for no limit.",
+                field=f"{field}__{key}",
+            )
+    return dict(value)
+
+
 def _read_mode(value: Any) -> Mode:
     if value not in list(Mode):
         raise Invalid('filter_mode must be "posthog" or "sane".', field="smspipe__filter_mode")
@@ -182,6 +245,10 @@ _READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "smart_encoded": _read_flag("smart_encoded"),
     "risk_check": _read_risk_check,
     "send_at": _read_send_at,
+    "recipients": _read_recipients,
+    "countries": _read_countries,
+    "number_types": _read_number_types,
+    "velocity": _read_velocity,
 }
 KEYS: Final = tuple(_READERS)
 """All options there are."""

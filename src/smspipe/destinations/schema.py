@@ -12,8 +12,9 @@ from smspipe.destinations import document as reading
 from smspipe.destinations import options, short, templates
 from smspipe.destinations.filters import LARGEST_THRESHOLD, LONGEST_SECONDS
 from smspipe.matching.operators import OF_VALUES
-from smspipe.model.destination import WhenAbsent
+from smspipe.model.destination import ANY, WhenAbsent
 from smspipe.model.filter import Mode
+from smspipe.model.trust import NUMBER_TYPES, Recipients
 
 Schema = dict[str, Any]
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -151,6 +152,22 @@ def _options() -> dict[str, Schema]:
         "escape_html": _FLAG,
         "pace": {"type": "number", "minimum": options.SLOWEST, "maximum": options.FASTEST},
         "unconfirmed": {"enum": [each.value for each in WhenAbsent]},
+        "recipients": {"enum": [each.value for each in Recipients]},
+        "countries": {
+            "anyOf": [
+                {"const": ANY},
+                {"type": "array", "minItems": 1, "items": _TEXT | {"pattern": f"^([A-Z]{{2}}|{options.NO_COUNTRY})$"}},
+            ]
+        },
+        "number_types": {"type": "array", "items": {"enum": list(NUMBER_TYPES)}},
+        "velocity": {
+            "type": "object",
+            "properties": {
+                **{key: {"type": ["integer", "null"], "minimum": 0, "maximum": options.MOST} for key in options.LIMITS},
+                "private_sources": _FLAG,
+            },
+            "additionalProperties": False,
+        },
         "media_urls": {"type": "array", "maxItems": 10, "items": _TEXT | {"minLength": 1}},
         "validity_period": {"type": "integer", "minimum": 1, "maximum": 36_000},
         "smart_encoded": _FLAG,

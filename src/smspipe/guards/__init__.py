@@ -6,5 +6,6 @@ The order is fixed and documented in `docs/reference/reasons.md`.
 
 from smspipe.guards.case import Case, Delay, Guard, Known, Verdict
 from smspipe.guards.check import GUARDS, check_guards
+from smspipe.guards.velocity import places
 
-__all__ = ["GUARDS", "Case", "Delay", "Guard", "Known", "Verdict", "check_guards"]
+__all__ = ["GUARDS", "Case", "Delay", "Guard", "Known", "Verdict", "check_guards", "places"]

@@ -13,6 +13,7 @@ from smspipe.model.ids import DestinationId, EventUuid
 from smspipe.model.message import Message
 from smspipe.model.outcome import Reason, Refusal, Step
 from smspipe.model.person import Person
+from smspipe.model.trust import CLAIMED, Place, Trust, Velocity
 
 
 class Known(Protocol):
@@ -27,6 +28,12 @@ class Known(Protocol):
     def window(self, destination: DestinationId, key: str, ttl: timedelta) -> Window:
         """Give the cooldown window of a key as it stands."""
 
+    def let_through(self, destination: DestinationId, place: Place) -> int:
+        """Count the destination's texts to claimed numbers that were let through this hour at a place."""
+
+    def texted(self, to: str) -> bool:
+        """Was there ever a text for this recipient?"""
+
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
     """One text that guards are asked about."""
@@ -40,6 +47,9 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     """As it was rendered; None where there is no cooldown, empty where nothing is held back."""
     known: Known
     now: datetime
+    trust: Trust = CLAIMED
+    velocity: Velocity | None = None
+    """The limits that hold for claimed numbers, None where there are none."""
 
 
 class Delay(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,6 +9,9 @@ from datetime import timedelta
 from typing import Final
 
 from smspipe.guards.case import Case, Delay, Guard, Verdict
+from smspipe.guards.country import check_country
+from smspipe.guards.trust import check_trust
+from smspipe.guards.velocity import check_velocity
 from smspipe.model.outcome import Reason, Refusal, Step
 
 _OK_OPTED_OUT = Step(name="opted_out", ok=True)
@@ -73,7 +76,15 @@ def check_cooldown(case: Case) -> Verdict:
     return Step(name="cooldown", ok=True, saw=f"No text with the same key within {spell(cooldown.ttl)}.")
 
 
-GUARDS: Final[tuple[Guard, ...]] = (check_opted_out, check_duplicate, check_age, check_cooldown)
+GUARDS: Final[tuple[Guard, ...]] = (
+    check_trust,
+    check_country,
+    check_opted_out,
+    check_duplicate,
+    check_age,
+    check_cooldown,
+    check_velocity,
+)
 """In the order of `docs/explanation/guards-order.md`."""
 
 

@@ -1,14 +1,16 @@
 """A destination: what someone wrote down of which events become which texts. Compiling it is the pipeline's work."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from smspipe.model.filter import Filter
 from smspipe.model.ids import DestinationId
 from smspipe.model.message import RiskCheck
+from smspipe.model.trust import Recipients
 
 
 class Templating(StrEnum):
@@ -103,6 +105,10 @@ class ExtrasTemplate(msgspec.Struct, frozen=True, kw_only=True):
     send_at: Text | None = None
 
 
+ANY: Final = "any"
+"""In a list of countries: every one."""
+
+
 class WhenAbsent(StrEnum):
     """What becomes of a text whose answer was lost, once it is proved that Twilio never took it."""
 
@@ -135,6 +141,13 @@ class Destination(msgspec.Struct, frozen=True, kw_only=True):
     """An event older than this, or a text still waiting then, is not sent."""
     default_country: str | None = None
     """ISO country that national numbers are read in."""
+    recipients: Recipients = Recipients.CLAIMED
+    countries: frozenset[str] | None = None
+    """ISO countries that it texts to, `ANY` for all; None for that of the sender."""
+    number_types: frozenset[str] = frozenset()
+    """The kinds of numbers (`guards.country.KINDS`) that it texts to though they are prone to fraud."""
+    velocity: Mapping[str, int | bool | None] = {}
+    """Fields of `Velocity` that it sets itself; the others are those of the place where it runs."""
     pace: float | None = None
     """Segments a second that its sender may be given; None for Twilio's own default of such a sender."""
     unconfirmed: WhenAbsent = WhenAbsent.SEND_AGAIN

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from smspipe.guards import Case, Delay, Known, check_guards
+from smspipe.guards import Case, Delay, Known, check_guards, places
 from smspipe.matching import FilterError
 from smspipe.model.destination import Destination
 from smspipe.model.errors import Invalid
@@ -20,7 +20,9 @@ from smspipe.model.message import Message
 from smspipe.model.outcome import Reason, Refusal, Step
 from smspipe.model.person import Person
 from smspipe.model.phone import mask
+from smspipe.model.trust import Place
 from smspipe.pipeline.prepare import Prepared, PreparedRoute
+from smspipe.pipeline.trust import find_trust
 from smspipe.rendering import (
     CompiledText,
     Recipient,
@@ -49,6 +51,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """The recipient as far as it was found, for the ledger: also of a text that is not sent."""
     cooldown_key: str | None = None
     """The key that the cooldown counts under, where there is one."""
+    places: tuple[Place, ...] = ()
+    """Where its text counts for the limits on claimed numbers."""
 
 
 _MATCHED = Step(name="match", ok=True)
@@ -123,6 +127,14 @@ class _Walk:
             cooldown_key=self.key,
             known=known,
             now=self.now,
+            trust=find_trust(
+                text.to,
+                constant=self.route.to.constant,
+                event=self.event,
+                person=self.person,
+                default_country=self.prepared.default_country,
+            ),
+            velocity=self.prepared.velocity,
         )
         delay: Delay | None = None
         for answer in check_guards(case):
@@ -142,6 +154,7 @@ class _Walk:
             until=None if delay is None else delay.until,
             to=self.to,
             cooldown_key=self.key,
+            places=places(case),
         )
 
     def _render(self) -> Message | Refusal:
@@ -229,5 +242,7 @@ _STEP_OF: Mapping[Reason, str] = {
     Reason.BODY_TOO_LONG: "body",
     Reason.HISTORICAL: "age",
     Reason.TOO_OLD: "age",
+    Reason.UNTRUSTED_RECIPIENT: "trust",
+    Reason.COUNTRY_NOT_ALLOWED: "country",
 }
 """The step that gives a reason, where its name is another word."""

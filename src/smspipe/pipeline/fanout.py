@@ -16,12 +16,13 @@ import msgspec
 from sqlalchemy import Connection
 
 from smspipe import eventlog, optouts, persons
-from smspipe.deliveries import cooldowns, ledger
+from smspipe.deliveries import cooldowns, ledger, velocity
 from smspipe.model.cooldown import Window
 from smspipe.model.delivery import Delivery, Status
 from smspipe.model.event import Event
 from smspipe.model.ids import DeliveryId, DestinationId, EventUuid, uuid7
 from smspipe.model.outcome import Reason
+from smspipe.model.trust import Place
 from smspipe.optouts import Hasher
 from smspipe.pipeline.claim import admit
 from smspipe.pipeline.decide import Decision, decide
@@ -63,6 +64,7 @@ class Desk:
         self._seen: set[tuple[EventUuid, DestinationId, int]] = set()
         self._asked: set[EventUuid] = set()
         self.book = cooldowns.Book(connection, now)
+        self.counts = velocity.Counts(connection, now)
 
     def expect(self, uuids: Sequence[EventUuid]) -> None:
         """Look up the events of a group at once that a destination listens to."""
@@ -87,10 +89,19 @@ class Desk:
         """Give the window of a key, as the events before this one in the group have left it."""
         return self.book.window(destination, cooldowns.hash_key(key), ttl)
 
+    def let_through(self, destination: DestinationId, place: Place) -> int:
+        """Count this hour's texts at a place, as the events before this one in the group have left them."""
+        return self.counts.let_through(destination, place)
+
+    def texted(self, to: str) -> bool:
+        """Was there ever a text for this recipient, in the ledger or in this very group?"""
+        return self.counts.texted(to)
+
     def write(self, opened: Sequence[Delivery]) -> None:
         """Write down what the decisions led to: the deliveries that they opened, and the places that these took."""
         ledger.open_deliveries(self._connection, opened)
         self.book.write()
+        self.counts.write()
 
 
 def run(
@@ -212,6 +223,10 @@ def _open(
     key = cooldowns.hash_key(decision.cooldown_key) if decision.cooldown_key else None
     if key is not None and (text is not None or decision.reason is Reason.COOLDOWN):
         desk.book.enter(destination.id, key, id_ if text is not None else None)
+    if text is not None:
+        desk.counts.add(destination.id, decision.places, text.to)
+    elif decision.reason is Reason.VELOCITY:
+        desk.counts.refuse(destination.id)
     status, reason, why = Status.SUPPRESSED, decision.reason, None
     if text is not None:
         status = Status.SENDING if free and decision.until is None else Status.PENDING

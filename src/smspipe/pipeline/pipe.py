@@ -20,7 +20,7 @@ from sqlalchemy import Connection
 from smspipe import destinations, eventlog, persons
 from smspipe.capture import events_of
 from smspipe.db import Writer
-from smspipe.deliveries import cooldowns, ledger, metrics, paces
+from smspipe.deliveries import cooldowns, ledger, metrics, paces, velocity
 from smspipe.deliveries.ledger import Settlement
 from smspipe.deliveries.states import target
 from smspipe.destinations import Keyring
@@ -414,7 +414,7 @@ class Pipe:
         return Done(position=position)
 
     def _keep_house(self) -> None:
-        """Forget, once an hour, the cooldown windows that have ended and the senders that are ready."""
+        """Forget, once an hour, the cooldown windows that have ended, the senders that are ready, and old counts."""
         if self._ending:
             return
         now = self._clock()
@@ -425,6 +425,7 @@ class Pipe:
 
         def job(connection: Connection) -> None:
             cooldowns.forget_ended(connection, now)
+            velocity.forget_old(connection, now)
             paces.forget_ready(connection, now)
 
         self._writer.submit(job, then)

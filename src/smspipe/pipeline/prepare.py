@@ -16,6 +16,7 @@ from smspipe.model.event import Event, Group
 from smspipe.model.filter import Action, PropertyGroup, Shared
 from smspipe.model.ids import DestinationId
 from smspipe.model.person import Person
+from smspipe.model.trust import PROTECTIVE, Velocity
 from smspipe.rendering import CompiledExtras, CompiledText, check_sender, compile_text
 
 _compile = functools.lru_cache(maxsize=4096)(compile_text)
@@ -32,8 +33,11 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     actions: Mapping[str, Action] = {}
     test_accounts: PropertyGroup | None = None
     default_country: str | None = None
-    paced: bool = False
-    """Senders without a pace of their own get that of Twilio's kind of sender; else they have none."""
+    live: bool = False
+    """
+    Texts go to Twilio itself, and cost: senders without a pace of their own get that of Twilio's kind of sender, and
+    texts to claimed numbers have limits. At a double there is neither unless a destination has its own.
+    """
 
     def sharing(self, shared: Shared) -> "Site":
         """Give the same site with what its filters refer to now."""
@@ -64,6 +68,8 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     project: Mapping[str, Any]
     source: Mapping[str, Any]
     default_country: str | None
+    velocity: Velocity | None
+    """The limits on texts to claimed numbers: its own, then those of the site; None without any."""
     roots: frozenset[str]
     """The globals that its templates name."""
     inputs: Mapping[str, CompiledText | Any]
@@ -143,9 +149,17 @@ def prepare(destination: Destination, site: Site) -> Prepared:
             "url": f"{site.project['url']}/pipeline/destinations/hog-{destination.id}/configuration/",
         },
         default_country=destination.default_country or site.default_country,
+        velocity=_velocity_of(destination, site),
         roots=roots & ROOTS,
         inputs=inputs,
     )
+
+
+def _velocity_of(destination: Destination, site: Site) -> Velocity | None:
+    limits = PROTECTIVE if site.live else Velocity()
+    if destination.velocity:
+        limits = msgspec.structs.replace(limits, **destination.velocity)
+    return limits or None
 
 
 def obstacle(destination: Destination) -> str | None:
@@ -165,8 +179,8 @@ def why_paused(saw: str, *, sender_alone: bool) -> str:
 class Plan:
     """All destinations that are switched on, by the names of the events that they listen to."""
 
-    def __init__(self, prepared: Iterable[Prepared] = (), *, paced: bool = False) -> None:
-        self._paced = paced
+    def __init__(self, prepared: Iterable[Prepared] = (), *, live: bool = False) -> None:
+        self._live = live
         self.destinations = {each.destination.id: each for each in prepared}
         self._any: list[Prepared] = []
         self._by_name: dict[str, list[Prepared]] = {}
@@ -186,7 +200,7 @@ class Plan:
         prepared = self.destinations.get(destination)
         if prepared is not None and prepared.destination.pace is not None:
             return prepared.destination.pace
-        return default_pace(sender) if self._paced else None
+        return default_pace(sender) if self._live else None
 
 
 def prepare_all(
@@ -214,7 +228,7 @@ def prepare_all(
             prepared.append(prepare(destination, site))
         except Invalid as fault:
             broken(destination, fault)
-    return Plan(prepared, paced=site.paced)
+    return Plan(prepared, live=site.live)
 
 
 __all__ = [

@@ -280,6 +280,16 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "velocity",
+        sa.Column("destination_id", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("hour", types.Instant(), nullable=False),
+        sa.Column("texts", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("destination_id", "kind", "key", "hour"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "opt_outs",
         sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
         sa.Column("number_hash", sa.Text(), nullable=False),
