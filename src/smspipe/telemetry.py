@@ -28,20 +28,22 @@ COUNTERS: Final = {
     "smspipe_inbound_total": "Incoming texts.",
     "smspipe_callbacks_refused_total": "Callbacks that were not signed by Twilio, or not for a text of ours.",
     "smspipe_second_texts_total": "Texts found at Twilio for a delivery that has one already.",
+    "smspipe_identical_texts_total": "Texts of which another destination sent the same words to the same number.",
+    "smspipe_budget_warnings_total": "Days and months of budgets of which four fifths were spent.",
     "smspipe_commits_total": "Transactions of the embedded database's writer.",
-    "smspipe_faults_total": "Faults that were logged as errors.",
-}
     "smspipe_requests_forgotten_total": "Stored capture requests that retention deleted.",
     "smspipe_deliveries_forgotten_total": "Deliveries that retention deleted.",
     "smspipe_bodies_forgotten_total": "Deliveries that retention took the text from.",
+    "smspipe_faults_total": "Faults that were logged as errors.",
+}
 """Counters without labels, with their help text."""
 GAUGES: Final = {
     "smspipe_backlog_events": "Events in the log that no destination has looked at yet.",
     "smspipe_sending": "Requests to Twilio on their way.",
-    "smspipe_asking": "Texts that Twilio is being asked about.",
-}
     "smspipe_database_bytes": "Size of the embedded database's file, free pages included, at the last retention sweep.",
     "smspipe_alarms": "Alarms that are open.",
+    "smspipe_asking": "Texts that Twilio is being asked about.",
+}
 
 
 def before_reading(count_now: Callable[[], None]) -> None:

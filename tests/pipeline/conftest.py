@@ -1,6 +1,6 @@
 """Destinations, events and a database for the tests of the pipeline's own steps; `town` has whole services."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,6 +14,7 @@ from smspipe.model.destination import Account, Cooldown, Destination, Route, Sec
 from smspipe.model.event import Event
 from smspipe.model.filter import EventFilter, Filter, Property, PropertyGroup
 from smspipe.model.ids import DestinationId, EventUuid, PersonId
+from smspipe.model.limits import Passed, Spent
 from smspipe.model.person import Person
 from smspipe.model.trust import Place
 from smspipe.optouts import Hasher
@@ -89,6 +90,14 @@ class Ledger:
         """What was let through to claimed numbers, by place."""
         self.numbers: set[str] = set()
         """Those that were texted before."""
+        self.texts: list[Passed] = []
+        """What was let through to whomever is asked about."""
+        self.suppressed = 0
+        self.said: DestinationId | None = None
+        """Who said the same words."""
+        self.costs: dict[tuple[str, str], Spent] = {}
+        """What was spent, by scope and period."""
+        self.prices: dict[tuple[str, str, str], int] = {}
 
     def opted_out(self, to: str, sender: str) -> bool:
         """Say what it was told."""
@@ -110,6 +119,26 @@ class Ledger:
     def texted(self, to: str) -> bool:
         """Look among the numbers."""
         return to in self.numbers
+
+    def passed(self, destination: DestinationId, who: str) -> Sequence[Passed]:
+        """Give the texts."""
+        return self.texts
+
+    def held_back(self, destination: DestinationId, to: str) -> int:
+        """Say what it was told."""
+        return self.suppressed
+
+    def twin(self, destination: DestinationId, to: str, body: str, within: timedelta | None) -> DestinationId | None:
+        """Say what it was told."""
+        return self.said
+
+    def spent(self, scope: str, period: str) -> Spent:
+        """Give what was spent."""
+        return self.costs.get((scope, period), Spent())
+
+    def price(self, country: str, sender: str, currency: str) -> int | None:
+        """Give what was charged."""
+        return self.prices.get((country, sender, currency))
 
 
 HASHER = Hasher(b"the key of the register in the tests")

@@ -96,7 +96,10 @@ def route_of(row: Delivery) -> int:
 
 
 def said_by_ledger(rows: list[Delivery]) -> list[tuple[int, Reason | None, str | None, object]]:
-    return [(row.route, row.reason, row.body, row.steps) for row in rows]
+    # That another destination says the same is known to the real run alone: the test panel looks at one.
+    return [
+        (row.route, row.reason, row.body, tuple(step for step in row.steps if step.name != "identical")) for row in rows
+    ]
 
 
 def said_by_trial(tried: Trial) -> list[tuple[int, Reason | None, str | None, object]]:

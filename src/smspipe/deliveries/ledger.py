@@ -29,6 +29,7 @@ from sqlalchemy import (
 )
 
 from smspipe.db import Hot
+from smspipe.deliveries import budget
 from smspipe.deliveries.cooldowns import give_back
 from smspipe.deliveries.queries import to_delivery
 from smspipe.deliveries.states import Move, sources, target
@@ -291,6 +292,8 @@ def settle(connection: Connection, settlements: Sequence[Settlement]) -> int:
     for move, rows in by_move.items():
         made += connection.execute(_moving(move), rows).rowcount
     _give_back(connection, [each.delivery for each in settlements if each.move in _NOTHING_SENT])
+    if settlements:
+        budget.follow(connection, [each.delivery.id for each in settlements], settlements[0].at)
     return made
 
 
@@ -342,11 +345,11 @@ _MENDABLE: Final = (
     deliveries.c.status == Status.HELD,
     # what is held because it may have been sent waits for a person, not for a destination to be mended
     deliveries.c.reason.in_((Reason.CREDENTIALS, Reason.PAUSED)),
+    # nor does what everything was stopped for
+    deliveries.c.id.not_in(select(stopped_texts.c.delivery_id)),
 )
 
 
-    # nor does what everything was stopped for
-    deliveries.c.id.not_in(select(stopped_texts.c.delivery_id)),
 def holding(connection: Connection) -> list[DestinationId]:
     """Name the destinations that deliveries are held for."""
     rows = connection.execute(select(deliveries.c.destination_id).where(*_MENDABLE).distinct())

@@ -104,6 +104,69 @@ velocity = Table(
 )
 """How many texts to claimed numbers each hour has let through, by what is limited (see `deliveries.velocity`)."""
 
+passes = Table(
+    "passes",
+    metadata,
+    Column("who", Text, primary_key=True),
+    Column("delivery_id", Text, primary_key=True),
+    sqlite_with_rowid=False,
+)
+"""The deliveries that frequency caps count, by number or person (see `deliveries.passes`)."""
+Index(None, passes.c.delivery_id)
+
+held_back = Table(
+    "held_back",
+    metadata,
+    Column("destination_id", Text, primary_key=True),
+    Column("to", Text, primary_key=True),
+    Column("texts", BigInteger, nullable=False),
+    Column("at", Instant, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""How many texts were held back from a number since the last, for destinations whose templates say so."""
+
+spendings = Table(
+    "spendings",
+    metadata,
+    Column("scope", Text, primary_key=True),
+    Column("period", Text, primary_key=True),
+    Column("used_segments", BigInteger, nullable=False),
+    Column("used_micros", BigInteger, nullable=False),
+    Column("reserved_segments", BigInteger, nullable=False),
+    Column("reserved_micros", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""What each day and month of a budget has cost: the sums of `charges`. `scope` is a destination, or empty for all."""
+
+charges = Table(
+    "charges",
+    metadata,
+    Column("delivery_id", Text, primary_key=True),
+    Column("places", Json, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("segments", BigInteger, nullable=False),
+    Column("micros", BigInteger, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("country", Text, nullable=False),
+    Column("sender", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""What a delivery costs, in which days and months of which budgets, and how that counts."""
+Index(None, charges.c.at)
+
+prices = Table(
+    "prices",
+    metadata,
+    Column("country", Text, primary_key=True),
+    Column("sender", Text, primary_key=True),
+    Column("currency", Text, primary_key=True),
+    Column("micros", BigInteger, nullable=False),
+    Column("at", Instant, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""What Twilio charged last for a segment to a country from a kind of sender, in millionths of a currency."""
+
 destination_metrics = Table(
     "destination_metrics",
     metadata,

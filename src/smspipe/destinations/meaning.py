@@ -97,6 +97,10 @@ def read(
         countries=options.countries,
         number_types=options.number_types,
         velocity=options.velocity,
+        caps=options.caps,
+        refuse_identical=options.refuse_identical,
+        budget=options.budget,
+        quiet_hours=options.quiet_hours,
         extras=_read_extras(options, parts.body.templating),
         paused=paused,
     )

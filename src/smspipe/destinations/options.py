@@ -9,9 +9,11 @@ from typing import Any, Final
 import msgspec
 from phonenumbers import SUPPORTED_REGIONS
 
+from smspipe.destinations.limits import read_budget, read_caps, read_quiet_hours, read_refuse_identical
 from smspipe.model.destination import ANY, WhenAbsent
 from smspipe.model.errors import Invalid
 from smspipe.model.filter import Mode
+from smspipe.model.limits import Budget, Cap, QuietHours
 from smspipe.model.message import RiskCheck
 from smspipe.model.trust import NUMBER_TYPES, Recipients
 
@@ -65,6 +67,14 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """The kinds of numbers, prone to fraud, that are texted all the same."""
     velocity: Mapping[str, int | bool | None] = {}
     """Limits on texts to claimed numbers; those that are left out have their default."""
+    caps: tuple[Cap, ...] = ()
+    """How many texts a number or person gets in spans of time; all of them hold."""
+    refuse_identical: timedelta | None = None
+    """Refuse words that another destination sent to the same number within this."""
+    budget: Budget | None = None
+    """What its texts may cost."""
+    quiet_hours: QuietHours | None = None
+    """When no text leaves."""
 
 
 READ_ONLY: Final = ("version", "paused", "paused_at", "notes", "warnings")
@@ -249,6 +259,10 @@ _READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "countries": _read_countries,
     "number_types": _read_number_types,
     "velocity": _read_velocity,
+    "caps": read_caps,
+    "refuse_identical": read_refuse_identical,
+    "budget": read_budget,
+    "quiet_hours": read_quiet_hours,
 }
 KEYS: Final = tuple(_READERS)
 """All options there are."""

@@ -14,6 +14,7 @@ import msgspec
 from sqlalchemy import Connection, insert, select, update
 
 from smspipe.destinations.actions import load_actions
+from smspipe.destinations.budget import load_budget
 from smspipe.destinations.revision import bump
 from smspipe.destinations.tables import projects
 from smspipe.matching import compile_filter, read_properties
@@ -89,9 +90,13 @@ def change_project(
 
 
 def load_shared(connection: Connection) -> Shared:
-    """Load what filters refer to: the actions that are not deleted, and the test-account filters."""
+    """Load what all destinations share: the actions that are not deleted, the test-account filters, the budget."""
     filters = get_project(connection).test_account_filters
-    return Shared(actions=load_actions(connection), test_accounts=read_properties(filters, _FILTERS))
+    return Shared(
+        actions=load_actions(connection),
+        test_accounts=read_properties(filters, _FILTERS),
+        budget=load_budget(connection),
+    )
 
 
 def _refuse_what_cannot_change(body: Mapping[str, Any], fixed: Mapping[str, Any]) -> None:

@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from smspipe.destinations import document as reading
-from smspipe.destinations import options, short, templates
+from smspipe.destinations import limits, options, short, templates
 from smspipe.destinations.filters import LARGEST_THRESHOLD, LONGEST_SECONDS
 from smspipe.matching.operators import OF_VALUES
 from smspipe.model.destination import ANY, WhenAbsent
 from smspipe.model.filter import Mode
+from smspipe.model.limits import By, Then
 from smspipe.model.trust import NUMBER_TYPES, Recipients
 
 Schema = dict[str, Any]
@@ -168,6 +169,24 @@ def _options() -> dict[str, Schema]:
             },
             "additionalProperties": False,
         },
+        "caps": {
+            "type": "array",
+            "maxItems": limits.MOST_CAPS,
+            "items": {
+                "type": "object",
+                "properties": {
+                    "texts": {"type": "integer", "minimum": 1, "maximum": limits.MOST_TEXTS},
+                    "per": {"type": "integer", "minimum": 1, "maximum": limits.LONGEST_CAP_SECONDS},
+                    "by": {"enum": [each.value for each in By]},
+                    "across": _FLAG,
+                },
+                "required": ["texts", "per"],
+                "additionalProperties": False,
+            },
+        },
+        "refuse_identical": {"type": "integer", "minimum": 1, "maximum": limits.LONGEST_TWIN_SECONDS},
+        "budget": _budget(),
+        "quiet_hours": _quiet_hours(),
         "media_urls": {"type": "array", "maxItems": 10, "items": _TEXT | {"minLength": 1}},
         "validity_period": {"type": "integer", "minimum": 1, "maximum": 36_000},
         "smart_encoded": _FLAG,
@@ -175,6 +194,58 @@ def _options() -> dict[str, Schema]:
         "send_at": _TEXT | {"minLength": 1},
     }
     return {key: {"anyOf": [known[key], {"type": "null"}]} if key in known else _ANY for key in options.KEYS}
+
+
+def _budget() -> Schema:
+    segments: Schema = {"type": ["integer", "null"], "minimum": 0, "maximum": limits.MOST_SEGMENTS}
+    money: Schema = {
+        "anyOf": [
+            _TEXT | {"pattern": limits.MONEY},
+            {"type": "number", "minimum": 0, "maximum": limits.MOST_MONEY},
+            {"type": "null"},
+        ]
+    }
+    return {
+        "type": "object",
+        "properties": {
+            "segments_per_day": segments,
+            "segments_per_month": segments,
+            "money_per_day": money,
+            "money_per_month": money,
+            "currency": _TEXT | {"pattern": limits.CURRENCY},
+            "timezone": _TEXT,
+        },
+        "additionalProperties": False,
+    }
+
+
+def _quiet_hours() -> Schema:
+    clock = _TEXT | {"pattern": limits.TIME}
+    return {
+        "type": "object",
+        "properties": {
+            "windows": {
+                "type": "array",
+                "minItems": 1,
+                "maxItems": limits.MOST_WINDOWS,
+                "items": {
+                    "type": "object",
+                    "properties": {
+                        "days": {"type": "array", "minItems": 1, "items": {"enum": list(limits.DAYS)}},
+                        "from": clock,
+                        "to": clock,
+                    },
+                    "required": ["from", "to"],
+                    "additionalProperties": False,
+                },
+            },
+            "timezone": {"type": ["string", "null"]},
+            "then": {"enum": [each.value for each in Then]},
+            "max_hold": {"type": ["integer", "null"], "minimum": 1, "maximum": limits.LONGEST_HOLD_SECONDS},
+        },
+        "required": ["windows"],
+        "additionalProperties": False,
+    }
 
 
 def _reference() -> Schema:

@@ -1,15 +1,17 @@
 """What the guards look at: a text that is ready to be sent, and what the ledger and the registers know."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
+from smspipe.guards.prices import ESTIMATE, Prices
 from smspipe.model.cooldown import Window
 from smspipe.model.destination import Destination
 from smspipe.model.event import Event
 from smspipe.model.ids import DestinationId, EventUuid
+from smspipe.model.limits import Budget, Passed, Spent
 from smspipe.model.message import Message
 from smspipe.model.outcome import Reason, Refusal, Step
 from smspipe.model.person import Person
@@ -34,6 +36,21 @@ class Known(Protocol):
     def texted(self, to: str) -> bool:
         """Was there ever a text for this recipient?"""
 
+    def passed(self, destination: DestinationId, who: str) -> Sequence[Passed]:
+        """Give the texts that were let through to a number or person and may count, of all destinations."""
+
+    def held_back(self, destination: DestinationId, to: str) -> int:
+        """Count the texts that were held back from a number since the last that the destination let through."""
+
+    def twin(self, destination: DestinationId, to: str, body: str, within: timedelta | None) -> DestinationId | None:
+        """Name another destination that said the same to the same number, in this group, or `within` a span."""
+
+    def spent(self, scope: str, period: str) -> Spent:
+        """Say what a day or month of a budget has cost so far."""
+
+    def price(self, country: str, sender: str, currency: str) -> int | None:
+        """Give what Twilio charged last for a segment, in millionths; None when it is not known."""
+
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
     """One text that guards are asked about."""
@@ -50,6 +67,9 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     trust: Trust = CLAIMED
     velocity: Velocity | None = None
     """The limits that hold for claimed numbers, None where there are none."""
+    budget: Budget | None = None
+    """That of all destinations together."""
+    prices: Prices = ESTIMATE
 
 
 class Delay(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +78,8 @@ class Delay(msgspec.Struct, frozen=True, kw_only=True):
     reason: Reason
     until: datetime
     saw: str
+    data: dict[str, Any] | None = None
+    """Kept with the step."""
 
 
 Verdict = Step | Refusal | Delay | None

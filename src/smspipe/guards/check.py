@@ -5,11 +5,14 @@ Each guard is one function of a `Case`: it sees facts that are read in the trans
 """
 
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import Final
 
+from smspipe.guards.budget import check_budget
+from smspipe.guards.caps import check_caps, check_identical
 from smspipe.guards.case import Case, Delay, Guard, Verdict
 from smspipe.guards.country import check_country
+from smspipe.guards.quiet_hours import check_quiet_hours
+from smspipe.guards.spans import spell
 from smspipe.guards.trust import check_trust
 from smspipe.guards.velocity import check_velocity
 from smspipe.model.outcome import Reason, Refusal, Step
@@ -83,15 +86,10 @@ GUARDS: Final[tuple[Guard, ...]] = (
     check_duplicate,
     check_age,
     check_cooldown,
+    check_caps,
+    check_identical,
     check_velocity,
+    check_budget,
+    check_quiet_hours,
 )
 """In the order of `docs/explanation/guards-order.md`."""
-
-
-def spell(span: timedelta) -> str:
-    """Write a span for a person, in its largest whole unit: `45 s`, `4 min`, `3 h`, `12 days`."""
-    seconds = max(0, int(span.total_seconds()))
-    for unit, size in (("days", 172_800), ("h", 7_200), ("min", 120)):
-        if seconds >= size:
-            return f"{seconds // {'days': 86_400, 'h': 3_600, 'min': 60}[unit]} {unit}"
-    return f"{seconds} s"

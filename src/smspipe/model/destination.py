@@ -9,6 +9,7 @@ import msgspec
 
 from smspipe.model.filter import Filter
 from smspipe.model.ids import DestinationId
+from smspipe.model.limits import Budget, Cap, QuietHours
 from smspipe.model.message import RiskCheck
 from smspipe.model.trust import Recipients
 
@@ -148,6 +149,12 @@ class Destination(msgspec.Struct, frozen=True, kw_only=True):
     """The kinds of numbers (`guards.country.KINDS`) that it texts to though they are prone to fraud."""
     velocity: Mapping[str, int | bool | None] = {}
     """Fields of `Velocity` that it sets itself; the others are those of the place where it runs."""
+    caps: tuple[Cap, ...] = ()
+    """All of them hold."""
+    refuse_identical: timedelta | None = None
+    """A text is refused whose words another destination sent to the same number within this; None to notice it only."""
+    budget: Budget | None = None
+    quiet_hours: QuietHours | None = None
     pace: float | None = None
     """Segments a second that its sender may be given; None for Twilio's own default of such a sender."""
     unconfirmed: WhenAbsent = WhenAbsent.SEND_AGAIN

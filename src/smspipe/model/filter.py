@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from smspipe.model.limits import Budget
+
 
 class Mode(StrEnum):
     """How missing values compare: exactly as PostHog does, quirks included, or as a person would expect."""
@@ -93,3 +95,5 @@ class Shared(msgspec.Struct, frozen=True, kw_only=True):
     """By id, as text."""
     test_accounts: PropertyGroup = PropertyGroup()
     """Conditions that the project's own people do not meet, for filters that leave these out."""
+    budget: Budget | None = None
+    """What all destinations may spend together; no filter refers to it."""

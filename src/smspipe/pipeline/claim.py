@@ -1,10 +1,10 @@
 """
 The last look before a text leaves, in the transaction that writes its attempt down.
 
-Three things can have changed since it was decided: its recipient said STOP, the same words are on their way to the
-same number and nobody knows yet whether they arrived, or its sender's pace leaves no room. The first ends it, the other
-two let it wait. What waits for one destination never keeps another's waiting: they are served in turn, each its oldest
-first.
+Things can have changed since it was decided: its recipient said STOP, the same words are on their way to the same
+number and nobody knows yet whether they arrived, night has fallen where it goes, the money that it gave back is spent,
+or its sender's pace leaves no room. The first ends it, the others let it wait. What waits for one destination never
+keeps another's waiting: they are served in turn, each its oldest first.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -22,12 +22,16 @@ from smspipe.guards.pace import take_turn
 from smspipe.model.delivery import Delivery
 from smspipe.model.ids import DeliveryId, DestinationId
 from smspipe.model.outcome import Reason
+from smspipe.pipeline.leaving import Gate
+from smspipe.pipeline.prepare import Plan
 
 PaceOf = Callable[[DestinationId, str], float | None]
 """The pace of a destination's sender in segments per second, None for none."""
 
 _FOR_A_TWIN: Final = timedelta(seconds=2)
 """How long a text waits before it looks again whether the one with the same words is settled."""
+_HELD_AT_ONCE: Final = 500
+_NO_RULES: Final = Plan()
 _OPTED_OUT: Final = "The recipient opted out of texts from this sender before it was sent."
 
 
@@ -123,34 +127,37 @@ def claim(
     *,
     hasher: optouts.Hasher,
     pace_of: PaceOf,
+    plan: Plan = _NO_RULES,
     blocked: Mapping[DestinationId, datetime],
     remembered: Mapping[DeliveryId, Delivery] = ledger.NONE_REMEMBERED,
 ) -> Claim:
     """
     Take up to `limit` of the deliveries that are due, from all destinations in turn.
 
+    While everything is stopped none is taken, and what is due is held.
+
     Args:
         connection: in the transaction that makes the claim.
         now: what is due by then.
         limit: how many at most.
         hasher: of the register of opt-outs.
-    While everything is stopped none is taken, and what is due is held.
-
         pace_of: the senders' paces.
+        plan: the destinations' own rules.
         blocked: destinations that need not be looked at before an instant.
         remembered: rows as they were written, by id.
 
     Raises:
         Fault: the register of opt-outs cannot be read; nothing is claimed then.
     """
+    if stop.is_stopped(connection):
+        return _hold(connection, now, limit)
     made = Claim()
     turnstile = Turnstile(connection, pace_of, now)
+    gate = Gate(connection, plan, now)
     heads = ledger.heads(connection)
     waits = [max(oldest, blocked.get(of, oldest)) for of, oldest in heads]
     ready = [of for (of, _), at in zip(heads, waits, strict=True) if at <= now]
     later = [at for at in waits if at > now]
-    if stop.is_stopped(connection):
-        return _hold(connection, now, limit)
     chosen: list[Delivery] = []
     seen: dict[DestinationId, int] = dict.fromkeys(ready, 0)
     while ready and len(chosen) < limit:
@@ -158,7 +165,7 @@ def claim(
         for of in list(ready):
             most = min(share, limit - len(chosen))
             found = ledger.due(connection, of, now, most, seen[of], remembered)
-            goes, put_off, until = _choose(connection, found, made, turnstile, hasher, now)
+            goes, put_off, until = _choose(connection, found, made, turnstile, gate, hasher, now)
             chosen += goes
             seen[of] += len(found) - put_off  # which are due no more
             if until is not None:
@@ -169,6 +176,7 @@ def claim(
             if len(chosen) >= limit:
                 break
     made.sending = ledger.claim(connection, chosen, now)
+    gate.write()
     ledger.settle(connection, made.stopped)
     turnstile.write()
     if len(made.sending) < limit:
@@ -178,14 +186,6 @@ def claim(
     return made
 
 
-def _choose(
-    connection: Connection,
-    found: Sequence[Delivery],
-    made: Claim,
-    turnstile: Turnstile,
-    hasher: optouts.Hasher,
-    now: datetime,
-) -> tuple[list[Delivery], int, datetime | None]:
 def _hold(connection: Connection, now: datetime, limit: int) -> Claim:
     """Hold what is due during a stop. It holds no slot and sends nothing, so more is done at once than asked for."""
     made = Claim(stopped=stop.hold_due(connection, now, max(limit, _HELD_AT_ONCE)))
@@ -193,10 +193,20 @@ def _hold(connection: Connection, now: datetime, limit: int) -> Claim:
     return made
 
 
+def _choose(
+    connection: Connection,
+    found: Sequence[Delivery],
+    made: Claim,
+    turnstile: Turnstile,
+    gate: Gate,
+    hasher: optouts.Hasher,
+    now: datetime,
+) -> tuple[list[Delivery], int, datetime | None]:
     """Give those of a destination that may go, how many are put off, and until when a pace holds the rest back."""
     if not found:
         return [], 0, None
     turnstile.expect(found)
+    gate.expect(found)
     out = optouts.opted_out(connection, hasher, _pairs(found))
     goes: list[Delivery] = []
     waiting: list[tuple[Delivery, datetime]] = []
@@ -208,6 +218,12 @@ def _hold(connection: Connection, now: datetime, limit: int) -> Claim:
             )
         elif (twin := turnstile.must_wait_for_twin(each)) is not None:
             waiting.append((each, twin))
+        elif (stay := gate.stays(each)) is not None and stay.until is None:
+            made.stopped.append(
+                Settlement(delivery=each, move=Move.SUPPRESS, at=now, reason=stay.reason, error_message=stay.saw)
+            )
+        elif stay is not None and stay.until is not None:
+            waiting.append((each, stay.until))
         elif (until := turnstile.must_wait_for_pace(each)) is not None:
             break
         else:

@@ -11,11 +11,12 @@ from typing import Any
 
 import msgspec
 
-from smspipe.guards import Case, Delay, Known, check_guards, places
+from smspipe.guards import Case, Delay, Known, charge_of, check_guards, keys_of, places
 from smspipe.matching import FilterError
 from smspipe.model.destination import Destination
 from smspipe.model.errors import Invalid
 from smspipe.model.event import Event, Group
+from smspipe.model.limits import Charge
 from smspipe.model.message import Message
 from smspipe.model.outcome import Reason, Refusal, Step
 from smspipe.model.person import Person
@@ -53,6 +54,10 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """The key that the cooldown counts under, where there is one."""
     places: tuple[Place, ...] = ()
     """Where its text counts for the limits on claimed numbers."""
+    whos: tuple[str, ...] = ()
+    """Whose caps its text counts for."""
+    charge: Charge | None = None
+    """What its text sets aside, where there is a budget."""
 
 
 _MATCHED = Step(name="match", ok=True)
@@ -110,7 +115,7 @@ class _Walk:
     def decide(self, known: Known) -> Decision:
         """Render, then ask the guards."""
         destination = self.prepared.destination
-        text = self._render()
+        text = self._render(known)
         if isinstance(text, Refusal):
             return self._refuse(text)
         if destination.cooldown is not None:
@@ -135,6 +140,8 @@ class _Walk:
                 default_country=self.prepared.default_country,
             ),
             velocity=self.prepared.velocity,
+            budget=self.prepared.site.budget,
+            prices=self.prepared.site.prices,
         )
         delay: Delay | None = None
         for answer in check_guards(case):
@@ -142,7 +149,8 @@ class _Walk:
                 return self._refuse(answer)
             if isinstance(answer, Delay):
                 delay = answer if delay is None or answer.until > delay.until else delay
-                self.steps.append(Step(name=answer.reason.value, ok=True, saw=answer.saw, reason=answer.reason))
+                self.steps.append(Step(name=answer.reason.value, ok=True, saw=answer.saw, reason=answer.reason,
+                                       data=answer.data))  # fmt: skip
             else:
                 self.steps.append(answer)
         return Decision(
@@ -155,16 +163,20 @@ class _Walk:
             to=self.to,
             cooldown_key=self.key,
             places=places(case),
+            whos=keys_of(case) if destination.caps or self.prepared.counted else (),
+            charge=charge_of(case),
         )
 
-    def _render(self) -> Message | Refusal:
+    def _render(self, known: Known) -> Message | Refusal:
         try:
             self._render_inputs()
-            body = self.prepared.body.text(self.values, self.now)
             recipient_value = self.route.to(self.values, self.now)
             sender = self.prepared.sender
             if not isinstance(sender, str):
                 sender = check_sender(sender(self.values, self.now))
+            if "suppressed" in self.prepared.roots:
+                self._count_suppressed(recipient_value, sender, known)
+            body = self.prepared.body.text(self.values, self.now)
         except TemplateError as error:
             return Refusal(reason=Reason.TEMPLATE_ERROR, saw=str(error))
         except Invalid as error:
@@ -205,6 +217,12 @@ class _Walk:
         self.values["inputs"] = rendered
         for key, value in self.prepared.inputs.items():
             rendered[key] = value(self.values, self.now) if isinstance(value, CompiledText) else value
+
+    def _count_suppressed(self, to: Any, sender: str, known: Known) -> None:
+        """Let the text say how many were held back; asked only where it does, for it takes a look into the database."""
+        recipient = find_recipient(to, self.prepared.default_country, channel_of(sender))
+        if not isinstance(recipient, Refusal):
+            self.values["suppressed"] = known.held_back(self.prepared.destination.id, recipient.number)
 
     def _note_recipient(self, recipient: Recipient) -> None:
         self.to = recipient.number

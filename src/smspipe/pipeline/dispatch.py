@@ -326,6 +326,7 @@ class Dispatch:
                 job.asked,
                 hasher=self._hasher,
                 pace_of=self._plan().pace_of,
+                plan=self._plan(),
                 blocked=self._blocked,
                 remembered=self._remembered,
             )

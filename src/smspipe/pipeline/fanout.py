@@ -11,16 +11,19 @@ there would be an insert and an update. All others are born PENDING and claimed 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Final
 
 import msgspec
 from sqlalchemy import Connection
 
 from smspipe import eventlog, optouts, persons
-from smspipe.deliveries import cooldowns, ledger, velocity
+from smspipe.deliveries import budget, cooldowns, ledger, passes, velocity
 from smspipe.model.cooldown import Window
 from smspipe.model.delivery import Delivery, Status
 from smspipe.model.event import Event
 from smspipe.model.ids import DeliveryId, DestinationId, EventUuid, uuid7
+from smspipe.model.limits import Passed, Purse, Spent
+from smspipe.model.message import Message
 from smspipe.model.outcome import Reason
 from smspipe.model.trust import Place
 from smspipe.optouts import Hasher
@@ -51,6 +54,10 @@ class Done(msgspec.Struct, kw_only=True):
     events: int = 0
     matched: Counter[DestinationId] = msgspec.field(default_factory=Counter)
     """How many of the events matched at each destination; at all others of the plan none did."""
+    low: list[Purse] = []
+    """Days and months of budgets of which four fifths are spent now, and were not before."""
+    identical: int = 0
+    """Texts of which another destination sends the same words to the same number."""
 
 
 class Desk:
@@ -63,6 +70,13 @@ class Desk:
         """The register of opt-outs is empty; None before it was looked at."""
         self._seen: set[tuple[EventUuid, DestinationId, int]] = set()
         self._asked: set[EventUuid] = set()
+        self._now = now
+        self._said: dict[tuple[str, str], DestinationId] = {}
+        """Which destination let which words through to which number, in this group."""
+        self.identical = 0
+        self.low: list[Purse] = []
+        self.passes = passes.Passes(connection, now)
+        self.till = budget.Till(connection)
         self.book = cooldowns.Book(connection, now)
         self.counts = velocity.Counts(connection, now)
 
@@ -97,11 +111,49 @@ class Desk:
         """Was there ever a text for this recipient, in the ledger or in this very group?"""
         return self.counts.texted(to)
 
+    def passed(self, destination: DestinationId, who: str) -> Sequence[Passed]:
+        """Give the texts that may count for a cap, those of this group too."""
+        return self.passes.of(destination, who)
+
+    def held_back(self, destination: DestinationId, to: str) -> int:
+        """Count the texts that were held back since the last, in this group too."""
+        return self.passes.held_back(destination, to)
+
+    def twin(self, destination: DestinationId, to: str, body: str, within: timedelta | None) -> DestinationId | None:
+        """Name another destination that said the same, in this group or in the ledger."""
+        twin = self._said.get((to, body))
+        if twin is not None and twin != destination:
+            self.identical += 1
+            return twin
+        if within is None:
+            return None
+        return passes.twin_of(self._connection, destination, to, body, self._now - within)
+
+    def spent(self, scope: str, period: str) -> Spent:
+        """Say what a period has cost, this group's texts included."""
+        return self.till.spent(scope, period)
+
+    def price(self, country: str, sender: str, currency: str) -> int | None:
+        """Give what Twilio charged last."""
+        return self.till.price(country, sender, currency)
+
+    def let_go(self, delivery: DeliveryId, decision: Decision, text: Message) -> None:
+        """Book a text that is let through, wherever it counts."""
+        destination = decision.destination.id
+        self._said.setdefault((text.to, text.body), destination)
+        self.counts.add(destination, decision.places, text.to)
+        if decision.whos:
+            self.passes.add(delivery, destination, decision.whos, decision.until or self._now)
+        if decision.charge is not None:
+            self.low += self.till.reserve(delivery, decision.charge, self._now)
+
     def write(self, opened: Sequence[Delivery]) -> None:
         """Write down what the decisions led to: the deliveries that they opened, and the places that these took."""
         ledger.open_deliveries(self._connection, opened)
         self.book.write()
         self.counts.write()
+        self.passes.write()
+        self.till.write()
 
 
 def run(
@@ -145,6 +197,7 @@ def run(
                 done.sending.append(delivery)
             elif delivery.status is Status.PENDING:
                 done.waiting.append(delivery)
+    done.low, done.identical = desk.low, desk.identical
     _let_wait(connection, done, opened, plan, now)
     reached("fanout.during")
     desk.write(opened)
@@ -224,9 +277,11 @@ def _open(
     if key is not None and (text is not None or decision.reason is Reason.COOLDOWN):
         desk.book.enter(destination.id, key, id_ if text is not None else None)
     if text is not None:
-        desk.counts.add(destination.id, decision.places, text.to)
+        desk.let_go(id_, decision, text)
     elif decision.reason is Reason.VELOCITY:
         desk.counts.refuse(destination.id)
+    if "suppressed" in prepared.roots and decision.to is not None and (text is not None or reason_counts(decision)):
+        desk.passes.count(destination.id, decision.to, let_through=text is not None)
     status, reason, why = Status.SUPPRESSED, decision.reason, None
     if text is not None:
         status = Status.SENDING if free and decision.until is None else Status.PENDING
@@ -260,6 +315,15 @@ def _open(
     )
 
 
+def reason_counts(decision: Decision) -> bool:
+    """Is it a text that was held back only because of how many there are, so that the next one may say so?"""
+    return decision.reason in _HELD_BACK
+
+
+_HELD_BACK: Final = frozenset(
+    {Reason.COOLDOWN, Reason.FREQUENCY_CAP, Reason.VELOCITY, Reason.BUDGET, Reason.QUIET_HOURS}
+)
+
 METRIC_OF: Mapping[tuple[str, str], str] = {
     ("no_match", Reason.NO_MATCH): "filtered",
     ("suppressed", Reason.FILTER_ERROR): "filtering_failed",
@@ -267,18 +331,21 @@ METRIC_OF: Mapping[tuple[str, str], str] = {
     ("suppressed", Reason.RECIPIENT_MISSING): "inputs_failed",
     ("suppressed", Reason.RECIPIENT_INVALID): "inputs_failed",
     ("suppressed", Reason.COOLDOWN): "masked",
-    ("pending", ""): "triggered",
     ("held", Reason.CREDENTIALS): "disabled_temporarily",
     ("held", Reason.PAUSED): "disabled_temporarily",
     ("unconfirmed", Reason.UNCONFIRMED): "unconfirmed",
-    ("accepted", ""): "succeeded",
-    ("failed", ""): "failed",
 }
-"""How an outcome is called in PostHog's metrics (`unconfirmed` is ours); what is not here counts as `dropped`."""
+"""How an outcome for a reason is called in PostHog's metrics."""
+_WHATEVER_THE_REASON: Mapping[str, str] = {
+    "pending": "triggered",
+    "accepted": "succeeded",
+    "delivered": "delivered",
+    "undelivered": "undelivered",
+    "failed": "failed",
+}
+"""How an outcome is called otherwise (`delivered`, `undelivered` and `unconfirmed` are ours); all else is `dropped`."""
 
 
 def metric_of(outcome: str, reason: str) -> str:
     """Give PostHog's name for an outcome."""
-    if outcome == "failed":
-        return "failed"
-    return METRIC_OF.get((outcome, reason), "dropped")
+    return METRIC_OF.get((outcome, reason)) or _WHATEVER_THE_REASON.get(outcome, "dropped")

@@ -20,7 +20,7 @@ from sqlalchemy import Connection
 from smspipe import destinations, eventlog, persons
 from smspipe.capture import events_of
 from smspipe.db import Writer
-from smspipe.deliveries import cooldowns, ledger, metrics, paces, velocity
+from smspipe.deliveries import budget, cooldowns, ledger, metrics, paces, passes, velocity
 from smspipe.deliveries.ledger import Settlement
 from smspipe.deliveries.states import target
 from smspipe.destinations import Keyring
@@ -309,6 +309,7 @@ class Pipe:
             self._count(destination, outcome, reason, n)
             if outcome == Status.HELD:
                 self._held(destination)
+        self._tell_of_limits(done)
         self._unmatched_of += done.events
         self._matched.update(done.matched)
         self._flush_soon()
@@ -321,6 +322,19 @@ class Pipe:
         if heard.paused is not None:
             self.changed()
 
+    def _tell_of_limits(self, done: Done) -> None:
+        """Tell of budgets that run out, and count texts that another destination sends, too."""
+        if done.identical:
+            count("smspipe_identical_texts_total", done.identical)
+        for purse in done.low:
+            count("smspipe_budget_warnings_total")
+            log.warning(
+                "budget_low",
+                destination=purse.scope or None,
+                period=purse.period,
+                why="Four fifths of the budget are spent or set aside; at its limit no more texts are sent.",
+            )
+
     def _moved(self, settlement: Settlement) -> None:
         """Act on a move that what Twilio told about a text led to, after its commit."""
         delivery, status = settlement.delivery, target(settlement.move)
@@ -328,6 +342,9 @@ class Pipe:
             self.dispatch.wake(1)
         else:
             self._count(delivery.destination_id, status.value, settlement.reason or "", 1)
+        if delivery.sid is None and status in (Status.DELIVERED, Status.UNDELIVERED):
+            # it came to its end without the answer that says that Twilio took it
+            self._metrics[delivery.destination_id, metric_of(Status.ACCEPTED, "")] += 1
         if settlement.ask_at is not None:
             self.sweep.expect(settlement.ask_at)
         log.info(
@@ -427,6 +444,8 @@ class Pipe:
             cooldowns.forget_ended(connection, now)
             velocity.forget_old(connection, now)
             paces.forget_ready(connection, now)
+            passes.forget_old(connection, now)
+            budget.forget_old(connection, now)
 
         self._writer.submit(job, then)
         asyncio.get_running_loop().call_later(_HOUSEKEEPING_SECONDS, self._keep_house)

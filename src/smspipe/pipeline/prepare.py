@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from smspipe.guards.pace import default_pace
+from smspipe.guards.prices import ESTIMATE, Prices
 from smspipe.matching import Matcher, compile_filter
 from smspipe.model.clock import EPOCH
 from smspipe.model.destination import Destination, Route, Text
@@ -15,6 +16,7 @@ from smspipe.model.errors import Fault, Invalid
 from smspipe.model.event import Event, Group
 from smspipe.model.filter import Action, PropertyGroup, Shared
 from smspipe.model.ids import DestinationId
+from smspipe.model.limits import Budget
 from smspipe.model.person import Person
 from smspipe.model.trust import PROTECTIVE, Velocity
 from smspipe.rendering import CompiledExtras, CompiledText, check_sender, compile_text
@@ -22,7 +24,7 @@ from smspipe.rendering import CompiledExtras, CompiledText, check_sender, compil
 _compile = functools.lru_cache(maxsize=4096)(compile_text)
 """Many destinations share a text, a sender or where the number is, and a reload finds nearly all as they were."""
 
-ROOTS = frozenset({"event", "person", "groups", "project", "source", "inputs"})
+ROOTS = frozenset({"event", "person", "groups", "project", "source", "inputs", "suppressed"})
 
 
 class Site(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,6 +35,10 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     actions: Mapping[str, Action] = {}
     test_accounts: PropertyGroup | None = None
     default_country: str | None = None
+    budget: Budget | None = None
+    """What all destinations may spend together."""
+    prices: Prices = ESTIMATE
+    """What a segment costs as long as Twilio has not said so."""
     live: bool = False
     """
     Texts go to Twilio itself, and cost: senders without a pace of their own get that of Twilio's kind of sender, and
@@ -41,7 +47,8 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
 
     def sharing(self, shared: Shared) -> "Site":
         """Give the same site with what its filters refer to now."""
-        return msgspec.structs.replace(self, actions=shared.actions, test_accounts=shared.test_accounts)
+        return msgspec.structs.replace(self, actions=shared.actions, test_accounts=shared.test_accounts,
+                                       budget=shared.budget)  # fmt: skip
 
 
 class PreparedRoute(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,6 +79,8 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     """The limits on texts to claimed numbers: its own, then those of the site; None without any."""
     roots: frozenset[str]
     """The globals that its templates name."""
+    counted: bool = False
+    """Its texts count for another destination's caps."""
     inputs: Mapping[str, CompiledText | Any]
     """The inputs, where a template names `inputs`: each behind those that it names itself. Else empty."""
 
@@ -182,6 +191,13 @@ class Plan:
     def __init__(self, prepared: Iterable[Prepared] = (), *, live: bool = False) -> None:
         self._live = live
         self.destinations = {each.destination.id: each for each in prepared}
+        self.limited = any(
+            each.destination.quiet_hours is not None
+            or each.destination.budget is not None
+            or each.site.budget is not None
+            for each in self.destinations.values()
+        )
+        """There are rules that a text must meet once more when it leaves."""
         self._any: list[Prepared] = []
         self._by_name: dict[str, list[Prepared]] = {}
         names = {name for each in self.destinations.values() for name in each.matcher.event_names or ()}
@@ -228,7 +244,11 @@ def prepare_all(
             prepared.append(prepare(destination, site))
         except Invalid as fault:
             broken(destination, fault)
-    return Plan(prepared, live=site.live)
+    counted = any(cap.across for each in prepared for cap in each.destination.caps)
+    return Plan(
+        (each if each.counted == counted else msgspec.structs.replace(each, counted=counted) for each in prepared),
+        live=site.live,
+    )
 
 
 __all__ = [

@@ -14,7 +14,7 @@ import structlog
 from sqlalchemy import Connection
 
 from smspipe import destinations, optouts
-from smspipe.deliveries import evidence, ledger, queries
+from smspipe.deliveries import budget, evidence, ledger, queries
 from smspipe.deliveries.evidence import Told
 from smspipe.deliveries.ledger import Settlement
 from smspipe.deliveries.redrive import FORGONE, UNKNOWN_SID
@@ -199,6 +199,7 @@ def _learn(connection: Connection, delivery: Delivery, new: Settlement) -> None:
         learnt["ask_at"] = new.ask_at
     if learnt:
         evidence.learn(connection, delivery.id, **learnt)
+        budget.follow(connection, [delivery.id], new.at)
 
 
 def _act_on_code(

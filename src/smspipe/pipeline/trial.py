@@ -15,6 +15,7 @@ from smspipe.matching import FilterError
 from smspipe.model.cooldown import Window
 from smspipe.model.event import Event, Group
 from smspipe.model.ids import DestinationId, EventUuid, PersonId, uuid7
+from smspipe.model.limits import Passed, Spent
 from smspipe.model.message import Message
 from smspipe.model.outcome import Reason, Step
 from smspipe.model.person import Person
@@ -81,6 +82,32 @@ class _Untouched:
     def texted(self, to: str) -> bool:  # noqa: ARG002 (a `Known`)
         """Say yes: a trial is no reason to look."""
         return True
+
+    def passed(self, destination: DestinationId, who: str) -> Sequence[Passed]:  # noqa: ARG002 (a `Known`)
+        """Give none: a trial may be repeated."""
+        return ()
+
+    def held_back(self, destination: DestinationId, to: str) -> int:  # noqa: ARG002 (a `Known`)
+        """Count none."""
+        return 0
+
+    def twin(
+        self,
+        destination: DestinationId,
+        to: str,
+        body: str,
+        within: timedelta | None,  # noqa: ARG002 (a `Known`)
+    ) -> DestinationId | None:
+        """Name none."""
+        return None
+
+    def spent(self, scope: str, period: str) -> Spent:  # noqa: ARG002 (a `Known`)
+        """Count nothing: a trial costs nothing."""
+        return Spent()
+
+    def price(self, country: str, sender: str, currency: str) -> int | None:  # noqa: ARG002 (a `Known`)
+        """Know none but the table's."""
+        return None
 
 
 _ANY_AGE = timedelta(days=36_500)

@@ -15,6 +15,9 @@ from smspipe.model.event import Event, Group
 from smspipe.model.person import Person
 
 ROOTS: Final = frozenset({"project", "source", "event", "person", "groups", "inputs"})
+"""PostHog's."""
+ALL_ROOTS: Final = ROOTS | {"suppressed"}
+"""And ours."""
 
 NAME_PROPERTIES: Final = ("email", "name", "username")
 """A person's properties that may be their name, the best first: what PostHog's projects begin with."""
@@ -29,6 +32,7 @@ def globals_for(
     source: Mapping[str, Any],
     inputs: Mapping[str, Any],
     roots: Collection[str] = ROOTS,
+    suppressed: int = 0,
 ) -> dict[str, Any]:
     """
     Build what the templates of one event at one destination can name.
@@ -43,6 +47,7 @@ def globals_for(
         source: the destination's `name` and `url`.
         inputs: the destination's values that are not secret.
         roots: which of the roots are wanted; others are left out to save the time of building them.
+        suppressed: how many texts were held back from the recipient since the last.
     """
     base = project.get("url", "")
     built: dict[str, Any] = {}
@@ -58,6 +63,8 @@ def globals_for(
         built["source"] = source
     if "inputs" in roots:
         built["inputs"] = inputs
+    if "suppressed" in roots:
+        built["suppressed"] = suppressed
     return built
 
 

@@ -14,7 +14,7 @@ from smspipe import hog
 from smspipe.hog import HogError, to_text
 from smspipe.model.destination import Templating, Text
 from smspipe.model.errors import Fault, Invalid
-from smspipe.rendering.globals import ROOTS
+from smspipe.rendering.globals import ALL_ROOTS, ROOTS
 
 Evaluate = Callable[[Mapping[str, Any], datetime], Any]
 
@@ -153,6 +153,6 @@ def _compile_liquid(text: Text) -> CompiledText:
         except liquid.LiquidFault as error:
             raise TemplateError(str(error)) from error
 
-    roots = ROOTS if template.names is None else template.names
+    roots = ALL_ROOTS if template.names is None else template.names
     constant = not roots and not _LIQUID_MARKS.search(text.source)
     return CompiledText(evaluate, field=text.field, roots=roots, constant=constant)

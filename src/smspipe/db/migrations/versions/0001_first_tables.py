@@ -121,6 +121,59 @@ def upgrade() -> None:
     )
     op.create_index(op.f("deliveries_to_id"), "deliveries", ["to", "id"], unique=False)
     op.create_table(
+        "passes",
+        sa.Column("who", sa.Text(), nullable=False),
+        sa.Column("delivery_id", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("who", "delivery_id"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(op.f("passes_delivery_id"), "passes", ["delivery_id"], unique=False)
+    op.create_table(
+        "held_back",
+        sa.Column("destination_id", sa.Text(), nullable=False),
+        sa.Column("to", sa.Text(), nullable=False),
+        sa.Column("texts", sa.BigInteger(), nullable=False),
+        sa.Column("at", types.Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("destination_id", "to"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "spendings",
+        sa.Column("scope", sa.Text(), nullable=False),
+        sa.Column("period", sa.Text(), nullable=False),
+        sa.Column("used_segments", sa.BigInteger(), nullable=False),
+        sa.Column("used_micros", sa.BigInteger(), nullable=False),
+        sa.Column("reserved_segments", sa.BigInteger(), nullable=False),
+        sa.Column("reserved_micros", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("scope", "period"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "charges",
+        sa.Column("delivery_id", sa.Text(), nullable=False),
+        sa.Column("places", types.Json(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("segments", sa.BigInteger(), nullable=False),
+        sa.Column("micros", sa.BigInteger(), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("country", sa.Text(), nullable=False),
+        sa.Column("sender", sa.Text(), nullable=False),
+        sa.Column("at", types.Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("delivery_id"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(op.f("charges_at"), "charges", ["at"], unique=False)
+    op.create_table(
+        "prices",
+        sa.Column("country", sa.Text(), nullable=False),
+        sa.Column("sender", sa.Text(), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("micros", sa.BigInteger(), nullable=False),
+        sa.Column("at", types.Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("country", "sender", "currency"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "destination_metrics",
         sa.Column("destination_id", sa.Text(), nullable=False),
         sa.Column("hour", types.Instant(), nullable=False),
@@ -203,6 +256,9 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("test_account_filters", types.Json(), nullable=False),
         sa.Column("test_account_filters_default_checked", sa.Boolean(), nullable=True),
+        sa.Column("budget", types.Json(), nullable=True),
+        sa.Column("alarms", types.Json(), nullable=True),
+        sa.Column("alarm_secret", sa.Text(), nullable=True),
         sa.Column("updated_at", types.Instant(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
@@ -256,9 +312,6 @@ def upgrade() -> None:
         sa.Column("delivery_id", sa.Text(), nullable=False),
         sa.Column("sid", sa.Text(), nullable=False),
         sa.Column("status", sa.Text(), nullable=False),
-        sa.Column("budget", types.Json(), nullable=True),
-        sa.Column("alarms", types.Json(), nullable=True),
-        sa.Column("alarm_secret", sa.Text(), nullable=True),
         sa.Column("error_code", sa.Integer(), nullable=False),
         sa.Column("at", types.Instant(), nullable=False),
         sa.Column("source", sa.Text(), nullable=False),
