@@ -189,7 +189,7 @@ def run(
     for _, prepared, decided in decide_on(heard, desk, now, free=free):
         done.matched[prepared.destination.id] += 1
         for decision, delivery in decided:
-            done.outcomes[prepared.destination.id, _outcome(delivery, decision), decision.reason or ""] += 1
+            done.outcomes[prepared.destination.id, outcome_of(delivery, decision), decision.reason or ""] += 1
             if delivery is None:
                 continue
             opened.append(delivery)
@@ -257,7 +257,8 @@ def _let_wait(connection: Connection, done: Done, opened: list[Delivery], plan: 
     opened[:] = [changed.get(each.id, each) for each in opened]
 
 
-def _outcome(delivery: Delivery | None, decision: Decision) -> str:
+def outcome_of(delivery: Delivery | None, decision: Decision) -> str:
+    """Name what a decision led to, for the counts: a delivery's status, where `sending` is `pending` still."""
     if delivery is None:
         return Status.SUPPRESSED.value if decision.reason is not None else Status.PENDING.value
     return Status.PENDING.value if delivery.status is Status.SENDING else delivery.status.value
