@@ -656,3 +656,15 @@ async def test_a_check_that_gets_no_answer_may_be_made_again(serve: Serve) -> No
 def test_an_address_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(Invalid):
         Client(url)
+
+
+async def test_what_is_taken_back_while_its_connection_is_opened_never_leaves(serve: Serve) -> None:
+    """Somebody says STOP in that moment; the connection is good for the next request."""
+    peer = await serve(created(1))
+    stopped: list[bool] = [True]
+    async with Client(peer.url) as client:
+        assert isinstance(await client.send(make_request(), lambda: stopped.pop() if stopped else False), Later)
+        assert peer.posts == 0
+        assert isinstance(await client.send(make_request(), lambda: bool(stopped)), Accepted)
+        assert peer.connections == 1
+    assert peer.posts == 1

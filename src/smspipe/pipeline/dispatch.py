@@ -216,7 +216,12 @@ class Dispatch:
         count("smspipe_attempts_total")
         callback = None if self._callback is None else self._callback(delivery)
         request = build_request(_message(delivery), account, status_callback=callback, attempt=delivery.attempts)
-        self._client.post(request, lambda answer: self._answered(delivery, account, answer))
+        self._client.post(
+            request,
+            lambda answer: self._answered(delivery, account, answer),
+            # While a connection is opened somebody may say STOP: then it waits again, and the next claim ends it.
+            withdrawn=lambda: (delivery.to, delivery.sender) in self._stopped,
+        )
         reached("dispatch.during_request")
 
     def _answered(self, delivery: Delivery, account: Account, answer: Answer) -> None:

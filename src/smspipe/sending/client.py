@@ -120,17 +120,21 @@ class Client:
         """How many requests are connecting or wait for their answer."""
         return self._under_way
 
-    async def send(self, request: Request) -> Answer:
+    async def send(self, request: Request, withdrawn: Callable[[], bool] = lambda: False) -> Answer:
         """
         Make the one POST and sort its answer; waits for a turn when `concurrency` requests are under way.
 
         No trouble of the network is raised: it is `Later` when nothing has left, `Unconfirmed` when it may have.
+        `withdrawn` is asked just before the first byte would leave, after the turn and the connection have come: when
+        it says yes, nothing leaves, and that is `Later` too.
         Cancelling it once the request has left closes the connection; whether the text was sent is then unknown.
         """
-        raw = await self._make(request)
+        raw = await self._make(request, withdrawn)
         return sort_answer(*raw) if isinstance(raw, tuple) else raw
 
-    def post(self, request: Request, then: Callable[[Answer], None]) -> None:
+    def post(
+        self, request: Request, then: Callable[[Answer], None], withdrawn: Callable[[], bool] = lambda: False
+    ) -> None:
         """
         Do what `send` does, and call `then` with the answer on the event loop.
 
@@ -139,7 +143,7 @@ class Client:
         crowded = self._closing or self.halted or self._turns or self._under_way >= self._limit
         kept = None if crowded else self._take_idle()
         if kept is None:
-            self._post_later(request, then)
+            self._post_later(request, then, withdrawn)
             return
         self._under_way += 1
 
@@ -151,12 +155,12 @@ class Client:
 
         kept.start(self._to_wire(request), answered)
 
-    def _post_later(self, request: Request, then: Callable[[Answer], None]) -> None:
+    def _post_later(self, request: Request, then: Callable[[Answer], None], withdrawn: Callable[[], bool]) -> None:
         def done(task: asyncio.Task[Answer]) -> None:
             self._tasks.discard(task)
             then(task.result())
 
-        task = asyncio.get_running_loop().create_task(self.send(request))
+        task = asyncio.get_running_loop().create_task(self.send(request, withdrawn))
         self._tasks.add(task)
         task.add_done_callback(done)
 
@@ -219,7 +223,7 @@ class Client:
                 connection.lose("smspipe had to shut down before the answer came")
             await self._emptied.wait()
 
-    async def _make(self, request: Request) -> Raw | Later | Unconfirmed:
+    async def _make(self, request: Request, withdrawn: Callable[[], bool] = lambda: False) -> Raw | Later | Unconfirmed:
         if not await self._take_turn():
             return Later(saw="smspipe is shutting down; the message waits for its next start.")
         try:
@@ -230,6 +234,9 @@ class Client:
                 # Looked at here, after every wait: from the next line on the request leaves.
                 self._idle.append(connection)
                 return Later(saw=self.halted)
+            if withdrawn():
+                self._idle.append(connection)
+                return Later(saw="It was taken back before its request left. Nothing was sent.")
             raw = await connection.exchange(self._to_wire(request))
             if isinstance(raw, Lost):
                 return self._unconfirmed(raw)
