@@ -68,6 +68,8 @@ class Story:
         self.calls: dict[int, Callable[[bool], None]] = {}
         """Requests to the process that it has not answered."""
         self._calls = 0
+        self.times: list[float] = []
+        """When events are posted first."""
         self.runs = False
         """There is a process, though perhaps none that takes anything yet."""
         self.ended = False
@@ -84,6 +86,7 @@ class Story:
         world.note(f"destinations {' '.join(self.chosen)}; told {self.told}; {length:g} s")
         for nth in range(chance.choice((1, 1, 1, 2, 2, 3, 5))):
             at = 0.2 if chance.random() < 0.3 else chance.uniform(0, length)
+            self.times.append(at)
             world.at(at, partial(self._post, *self._event(nth)))
         kinds: list[Callable[[float], None]] = [
             self._plan_weather, self._plan_moods, self._plan_crashes, self._plan_disk, self._plan_clock,
@@ -160,10 +163,16 @@ class Story:
     def _plan_persons(self, length: float) -> None:
         chance = self.world.chance
         pairs = [(phone, sender) for phone in _PHONES for sender in _SENDERS]
+        senders = [CATALOGUE[of]["inputs"]["fromPhoneNumber"]["value"] for of in self.chosen]
         blocks = chance.random() < 0.5
         for _ in range(chance.randint(1, 3)):
-            phone, sender = chance.choice(pairs) if chance.random() < 0.3 else (_PHONES[0], chance.choice(_SENDERS))
-            at = chance.uniform(0, length)
+            phone, sender = chance.choice(pairs) if chance.random() < 0.2 else (_PHONES[0], chance.choice(senders))
+            # most often in the moment in which a text is about to leave
+            at = (
+                chance.uniform(0, length)
+                if chance.random() < 0.4
+                else chance.choice(self.times) + chance.uniform(0, 0.2)
+            )
             for words in ("STOP", "START", "STOP", "START")[: chance.choice((1, 1, 2, 3, 4))]:
                 self.world.at(at, partial(self._say, phone, sender, words, blocks))
                 at += chance.choice((0.05, 2.0, 30.0)) * chance.random()
