@@ -79,14 +79,14 @@ def test_without_limits_nothing_is_asked_or_counted(limits: Velocity | None) -> 
 @pytest.mark.parametrize(
     ("fields", "counted"),
     [
-        ({}, (PREFIX, COUNTRY, SOURCE, NEW)),
-        ({"ip": None}, (PREFIX, COUNTRY, NEW)),
-        ({"ip": "127.0.0.1"}, (PREFIX, COUNTRY, NEW)),
+        ({}, (COUNTRY, NEW, PREFIX, SOURCE)),
+        ({"ip": None}, (COUNTRY, NEW, PREFIX)),
+        ({"ip": "127.0.0.1"}, (COUNTRY, NEW, PREFIX)),
         ({"velocity": Velocity(per_source=1)}, (SOURCE,)),
         ({"velocity": Velocity(new_numbers=0)}, (NEW,)),
-        ({"to": f"whatsapp:{NUMBER}"}, (PREFIX, COUNTRY, SOURCE, NEW)),
+        ({"to": f"whatsapp:{NUMBER}"}, (COUNTRY, NEW, PREFIX, SOURCE)),
         ({"to": "+4915112345678", "ip": "2001:4860:4860::8888"},
-         (("per_prefix", "+4915112345"), ("per_country", "DE"), ("per_source", "2001:4860:4860::/64"), NEW)),
+         (("per_country", "DE"), NEW, ("per_prefix", "+4915112345"), ("per_source", "2001:4860:4860::/64"))),
     ],
     ids=["all", "no address", "from this machine", "one limit", "none at all", "WhatsApp", "elsewhere"],
 )  # fmt: skip

@@ -33,6 +33,7 @@ from smspipe.deliveries import budget
 from smspipe.deliveries.cooldowns import give_back
 from smspipe.deliveries.queries import to_delivery
 from smspipe.deliveries.states import Move, sources, target
+from smspipe.deliveries.steps import pack
 from smspipe.deliveries.tables import deliveries, stopped_texts
 from smspipe.model.clock import from_micros, to_micros
 from smspipe.model.delivery import Delivery, Status
@@ -157,7 +158,7 @@ def open_deliveries(connection: Connection, opened: Iterable[Delivery]) -> None:
             d.id, d.destination_id, d.version, d.event_uuid, d.route, d.event, d.distinct_id, d.status.value,
             to_micros(d.created_at), None if d.reason is None else d.reason.value, d.to, d.sender, d.body, d.segments,
             d.encoding, d.sid, d.attempts, d.error_code, d.error_message, _micros(d.not_before), _micros(d.expires_at),
-            _micros(d.sent_at), _micros(d.settled_at), _json(d.steps).decode(), d.cooldown_key,
+            _micros(d.sent_at), _micros(d.settled_at), pack(d.steps), d.cooldown_key,
             None if d.extras is None else _json(d.extras).decode(),
         )
         for d in opened

@@ -7,11 +7,12 @@ from typing import Final
 import msgspec
 from sqlalchemy import ColumnElement, Connection, RowMapping, func, literal, literal_column, select, tuple_
 
+from smspipe.deliveries.steps import unpack
 from smspipe.deliveries.tables import deliveries
 from smspipe.model.delivery import Delivery, Status
 from smspipe.model.ids import DeliveryId, DestinationId, EventUuid
 from smspipe.model.message import Extras
-from smspipe.model.outcome import Reason, Step
+from smspipe.model.outcome import Reason
 
 
 def get(connection: Connection, delivery: DeliveryId) -> Delivery | None:
@@ -111,7 +112,7 @@ def to_delivery(row: RowMapping) -> Delivery:
     values = dict(row)
     values["status"] = Status(values["status"])
     values["reason"] = None if values["reason"] is None else Reason(values["reason"])
-    values["steps"] = msgspec.convert(values["steps"] or [], tuple[Step, ...])
+    values["steps"] = unpack(values["steps"])
     if values["extras"] is not None:
         values["extras"] = msgspec.convert(values["extras"], Extras)
     return Delivery(**values)

@@ -19,6 +19,7 @@ from smspipe.model.trust import Place, hour_of
 
 PREFIX, COUNTRY, SOURCE, NEW = "per_prefix", "per_country", "per_source", "new_numbers"
 """The kinds of places, named like the limits."""
+_ALL_NEW: Final[Place] = (NEW, "")
 _BLOCK_DIGITS: Final = 3
 _OK: Final = Step(name="velocity", ok=True)
 
@@ -29,7 +30,8 @@ def check_velocity(case: Case) -> Verdict:
         return None
     destination, known = case.destination.id, case.known
     for place, most in _limits(case):
-        if known.let_through(destination, place) >= most:
+        # Whether a number is new is two questions to the ledger, and asked only when it matters.
+        if known.let_through(destination, place) >= most and (place[0] != NEW or not known.texted(case.message.to)):
             until = hour_of(case.now) + timedelta(hours=1)
             return Refusal(
                 reason=Reason.VELOCITY,
@@ -47,24 +49,26 @@ def is_counted(case: Case) -> bool:
 
 def places(case: Case) -> tuple[Place, ...]:
     """Say what a text that is let through counts under; nothing for one that no limit holds for."""
-    return tuple([place for place, _ in _limits(case)]) if is_counted(case) else ()
+    if not is_counted(case):
+        return ()
+    return tuple([place for place, _ in _limits(case) if place[0] != NEW or not case.known.texted(case.message.to)])
 
 
 def _limits(case: Case) -> list[tuple[Place, int]]:
-    """List what this text counts under, with the most that may."""
+    """List what this text counts under, with the most that may: first what many texts share, which is known by now."""
     limits, number = case.velocity, bare(case.message.to)
     assert limits is not None  # noqa: S101 (asked before)
     found: list[tuple[Place, int]] = []
-    if limits.per_prefix is not None:
-        found.append(((PREFIX, number[:-_BLOCK_DIGITS]), limits.per_prefix))
     if limits.per_country is not None and number[:1] == "+":
         found.append(((COUNTRY, look_up(number).region), limits.per_country))
+    if limits.new_numbers is not None:
+        found.append((_ALL_NEW, limits.new_numbers))
+    if limits.per_prefix is not None:
+        found.append(((PREFIX, number[:-_BLOCK_DIGITS]), limits.per_prefix))
     if limits.per_source is not None and case.event.ip is not None:
         network = network_of(case.event.ip, private=limits.private_sources)
         if network is not None:
             found.append(((SOURCE, network), limits.per_source))
-    if limits.new_numbers is not None and not case.known.texted(case.message.to):
-        found.append(((NEW, ""), limits.new_numbers))
     return found
 
 
