@@ -1,4 +1,4 @@
-"""Twilio's reports come late, twice, in disorder or never; people say STOP; senders are slow: the whole service, live."""
+"""Reports come late, twice, in disorder or never; people say STOP; senders are slow: the whole service, live."""
 
 from collections.abc import Iterator
 from datetime import datetime
