@@ -6,7 +6,7 @@ import fcntl
 import logging
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
@@ -20,6 +20,8 @@ from smspipe import destinations, telemetry
 from smspipe.config import ADDRESS_FILE, Config
 from smspipe.db import Database, Writer, migrate, open_database
 from smspipe.destinations import Keyring
+from smspipe.destinations.budget import load_budget
+from smspipe.guards.prices import ESTIMATE, Prices, read_prices
 from smspipe.model import clock
 from smspipe.model.delivery import Delivery
 from smspipe.model.destination import Account, Destination
@@ -30,12 +32,17 @@ from smspipe.model.outcome import Refusal
 from smspipe.model.phone import E164
 from smspipe.optouts import choose_words, open_hasher, opted_out
 from smspipe.pipeline import explain, trial
+from smspipe.pipeline.alarms import Alarms
+from smspipe.pipeline.budgets import Standing, describe_prices, standings
 from smspipe.pipeline.explain import Explanation
+from smspipe.pipeline.fanout import Done
+from smspipe.pipeline.foresight import Foresight
 from smspipe.pipeline.lint import Report, lint_all
 from smspipe.pipeline.pipe import Limits, Pipe
 from smspipe.pipeline.prepare import Site, prepare
 from smspipe.pipeline.recent import EVENTS_AT_SAVE, SECONDS, SECONDS_AT_SAVE, read_recent
 from smspipe.pipeline.retention import Keep, Retention
+from smspipe.pipeline.runs import Runs
 from smspipe.pipeline.trial import Sample, Trial
 from smspipe.pipeline.waiting import Wait, estimate
 from smspipe.pipeline.webhooks import INBOUND_PATH, RETRIED, STATUS_PATH, Webhooks, read_extra_keys
@@ -59,6 +66,20 @@ class Running:
         self.port = port
         shown = "127.0.0.1" if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host  # noqa: S104 (compared only)
         self.address = f"http://{shown}:{port}"
+
+
+def _read_prices(file: Path | None) -> Prices:
+    """Read the price table that a setting names; the estimate without one."""
+    if file is None:
+        return ESTIMATE
+    try:
+        return read_prices(msgspec.json.decode(file.read_bytes()))
+    except (OSError, msgspec.DecodeError) as error:
+        raise Invalid(
+            f"SMSPIPE_PRICES names a file that cannot be read: {error}.",
+            field="prices",
+            hint="Write a JSON object with currency, default and countries.",
+        ) from error
 
 
 class House:
@@ -92,6 +113,7 @@ class House:
         self.site = Site(
             project={"id": 1, "name": "smspipe", "url": f"{config.public_url or address}/project/1"},
             default_country=config.default_country,
+            prices=_read_prices(config.prices),
             # A double has no carrier behind it that would take texts only so fast, and nobody who would bill them.
             live=is_twilio(self.twilio_url),
         )
@@ -117,6 +139,16 @@ class House:
             ),
             longest_age=self.pipe.longest_age,
         )
+        self.alarms = Alarms(
+            database=self.database,
+            writer=self.writer,
+            client=self.client,
+            keyring=self.keyring,
+            hasher=self.hasher,
+            clock=now,
+            plan=lambda: self.pipe.plan,
+            private=config.alarm_private_addresses,
+        )
         self.webhooks = Webhooks(
             base_url=config.public_url or address,
             seal=self.seal,
@@ -130,6 +162,18 @@ class House:
             clock=now,
             told=config.public_url is not None,
         )
+        self.stands_still = False
+        """The pipeline was not started: what is opened waits for the next start."""
+        self.runs = Runs(now)
+        self.foresight = Foresight(
+            database=self.database,
+            writer=self.writer,
+            hasher=self.hasher,
+            site=self.site,
+            clock=now,
+            replayed=self._replayed,
+        )
+        self._loop = asyncio.get_running_loop()
         self.door = CaptureDoor(
             offer=self.pipe.offer,
             clock=now,
@@ -155,12 +199,16 @@ class House:
             check_account=self._check_account,
             phone_numbers=self._phone_numbers,
             read_number=self._read_number,
+            forecasts=self.foresight,
+            runs=self.runs,
             project_name=self.site.project["name"],
             project_token=self.config.project_token,
             twilio_api_url=self.twilio_url,
             ready=self.pipe.unready,
             wake=self.pipe.dispatch.wake,
             waits=self._waits,
+            budgets=self._budgets,
+            prices=describe_prices(self.site.prices),
             halt=self.pipe.halt,
             webhooks=self.webhooks,
         )
@@ -185,6 +233,11 @@ class House:
         client = None if mock else self.client
         return await trial.run(prepared, sample, self.now(), opted_out=self._opted_out, client=client)
 
+    def _replayed(self, done: Done) -> None:
+        """Hand on what a replay opened; called in its thread."""
+        if not self.stands_still:
+            self._loop.call_soon_threadsafe(self.pipe.replayed, done)
+
     def _opted_out(self, to: str, sender: str) -> bool:
         with self.database.read() as connection:
             return bool(opted_out(connection, self.hasher, [(to, sender)]))
@@ -196,6 +249,10 @@ class House:
 
     def _waits(self, connection: Connection, delivery: Delivery) -> Wait | None:
         return estimate(connection, delivery, self.pipe.plan.pace_of, self.now())
+
+    def _budgets(self, connection: Connection) -> Iterator[Standing]:
+        found = destinations.load_all(connection, self.keyring)
+        return standings(connection, found, load_budget(connection), self.now())
 
     def _explain(self, connection: Connection, uuid: EventUuid) -> Explanation | None:
         found = destinations.load_all(connection, self.keyring)
@@ -278,12 +335,15 @@ async def serve(
         try:
             await house.pipe.start()
             house.retention.start()
+            house.alarms.start()
             server = make_server(house.application(), house.door, listening=lambda: ready(running))
             address.write_text(running.address, "utf-8")
             await server.serve(sockets=[bound])
         finally:
             address.unlink(missing_ok=True)
+            await house.alarms.stop()
             await house.retention.stop()
+            house.runs.stop()
             await house.pipe.stop()
             house.writer.stop()
             house.database.close()
@@ -308,6 +368,7 @@ async def open_doors(config: Config) -> AsyncIterator[Callable[[Any, Any, Any], 
     configure_logs(msgspec.structs.replace(config, log_level="error"))
     with lock_folder(config.data):
         house = House(config, _STANDSTILL, sandbox=False, now=clock.now)
+        house.stands_still = True
         house.writer.start()
         try:
             still = dataclasses.replace(

@@ -83,6 +83,11 @@ SETTINGS: Final = (
         meaning="ISO country that national phone numbers are read in. Without it, they must be international.",
     ),
     Setting(
+        name="prices",
+        default=None,
+        meaning="JSON file with prices of a segment by country, for budgets. Without it, a rough table of our own.",
+    ),
+    Setting(
         name="twilio_connections",
         default="32",
         meaning="Most requests to Twilio at once; Twilio limits them per account.",
@@ -155,6 +160,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     public_url: str | None
     twilio_api_url: str
     default_country: str | None
+    prices: Path | None
     hook_secret: Secret | None
     twilio_connections: int
     twilio_webhook_keys: Secret | None
@@ -251,6 +257,7 @@ def load(found: Mapping[str, Found], *, make_keys: bool = True) -> Config:
         public_url=_check_url(value, "public_url"),
         twilio_api_url=_check_url(value, "twilio_api_url") or "https://api.twilio.com",
         default_country=_check_country(value["default_country"]),
+        prices=Path(value["prices"]) if value["prices"] else None,
         hook_secret=Secret(value["hook_secret"]) if value["hook_secret"] else None,
         twilio_connections=_check_number(value, "twilio_connections", 1, 500),
         twilio_webhook_keys=Secret(value["twilio_webhook_keys"]) if value["twilio_webhook_keys"] else None,

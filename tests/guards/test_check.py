@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from smspipe.guards import Case, check_guards
-from smspipe.guards.check import spell
+from smspipe.guards.spans import spell
 from smspipe.model.cooldown import Window
 from smspipe.model.event import Event
 from smspipe.model.message import Encoding, Message

@@ -13,11 +13,14 @@ from smspipe import __version__
 from smspipe.model.errors import Fault
 from smspipe.web import (
     actions,
+    alarms,
+    budget,
     configuration,
     cost,
     deliveries,
     destinations,
     events,
+    forecasts,
     halting,
     health,
     history,
@@ -48,10 +51,13 @@ _PROJECT: Final = (
     *actions.HANDLERS,
     *project.HANDLERS,
     *halting.HANDLERS,
+    *alarms.HANDLERS,
+    *budget.HANDLERS,
     *deliveries.HANDLERS,
     *redrive.HANDLERS,
     *cost.HANDLERS,
     *events.HANDLERS,
+    *forecasts.HANDLERS,
     *optouts.HANDLERS,
 )
 

@@ -1,6 +1,6 @@
 """What the doors need of the rest of the service. `app` builds it once and hands it in."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,9 +15,12 @@ from smspipe.model.filter import Shared
 from smspipe.model.ids import EventUuid
 from smspipe.model.phone import E164
 from smspipe.optouts import Hasher
+from smspipe.pipeline.budgets import Standing
 from smspipe.pipeline.explain import Explanation
+from smspipe.pipeline.foresight import Foresight
 from smspipe.pipeline.halt import Halt
 from smspipe.pipeline.lint import Report
+from smspipe.pipeline.runs import Runs
 from smspipe.pipeline.trial import Sample, Trial
 from smspipe.pipeline.waiting import Wait
 from smspipe.pipeline.webhooks import Webhooks
@@ -64,6 +67,10 @@ class Services:
     """Asks Twilio for the account's numbers; raises as `check_account`."""
     read_number: Callable[[str], E164]
     """Makes a phone number as people write it E.164, or raises `Invalid`."""
+    forecasts: Foresight
+    """Forecasts and replays; to be called in a run's thread."""
+    runs: Runs
+    """The forecasts and replays that go on or ended lately."""
     project_name: str
     """What templates call `project.name`."""
     project_token: str
@@ -77,6 +84,10 @@ class Services:
     wake: Callable[[], None] = lambda: None
     """Tells the sender that something in the ledger may be due."""
     waits: Callable[[Connection, Delivery], Wait | None] = lambda _, __: None
+    budgets: Callable[[Connection], Iterable[Standing]] = lambda _: ()
+    """Tells where every budget stands."""
+    prices: str = ""
+    """What estimates of costs are made of."""
     """Says how long a text is likely to wait for its sender's pace, None when it does not."""
     ready: Callable[[], str | None] = lambda: None
     """Says in a sentence why the service should get no traffic, None when it should."""
