@@ -38,7 +38,12 @@ def ask(spent: dict[tuple[str, str], Spent], own: Budget | None, project: Budget
             {("shop", DAY): Spent(used_segments=4, reserved_segments=5)},
             datetime(2026, 3, 2, tzinfo=UTC),
         ),
-        (Budget(segments_per_month=2), None, {("shop", MONTH): Spent(used_segments=1)}, datetime(2026, 4, 1, tzinfo=UTC)),
+        (
+            Budget(segments_per_month=2),
+            None,
+            {("shop", MONTH): Spent(used_segments=1)},
+            datetime(2026, 4, 1, tzinfo=UTC),
+        ),
         (Budget(segments_per_day=0), None, {}, datetime(2026, 3, 2, tzinfo=UTC)),
         (Budget(money_per_day=Decimal("0.0166")), None, {}, None),
         (Budget(money_per_day=Decimal("0.0165")), None, {}, datetime(2026, 3, 2, tzinfo=UTC)),
