@@ -32,10 +32,9 @@ def take(connection: Connection, limit: int, *, pace: float | None = None, **giv
 
 
 def stop(connection: Connection, delivery: Delivery) -> None:
-    optouts.add(
-        connection, HASHER,
-        optouts.New(number=E164(delivery.to or ""), scope=delivery.sender or "", source=optouts.Source.PERSON, who="me"), now=NOW,
-    )  # fmt: skip
+    number, scope = E164(delivery.to or ""), delivery.sender or ""
+    new = optouts.New(number=number, scope=scope, source=optouts.Source.PERSON, who="me")
+    optouts.add(connection, HASHER, new, now=NOW)
 
 
 def test_the_oldest_of_a_destination_go_first(connection: Connection) -> None:
