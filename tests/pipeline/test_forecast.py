@@ -116,7 +116,8 @@ def test_what_is_forecast_of_events_is_what_then_happens(
 
 def _let_happen(connection: Connection, given_requests: list[tuple[int, list[dict[str, Any]]]]) -> list[list[Event]]:
     add(connection, HASHER, New(number=E164(STOPPED), source=Source.PERSON), now=NOW)
-    plan, cache, parts, at = Plan([prepare(each, SITE) for each in DESTINATIONS]), persons.Cache(), [], NOW
+    ordered = sorted(DESTINATIONS, key=lambda each: each.id)  # as the registry gives them
+    plan, cache, parts, at = Plan([prepare(each, SITE) for each in ordered]), persons.Cache(), [], NOW
     for nth, (seconds, batch) in enumerate(given_requests):
         at += timedelta(seconds=seconds + 1)
         body = {"api_key": "phc_x", "batch": [{"timestamp": at.isoformat(), **each} for each in batch]}
@@ -134,9 +135,8 @@ def _check_forecast(connection: Connection, destination: Destination, parts: lis
         assert (event.uuid, decision.route) not in told
         told[event.uuid, decision.route] = decision
 
-    found = forecast(
-        Told(parts), Question(candidate=prepare(destination, SITE)), hasher=HASHER, opted_out=_is_stopped, watch=watch
-    )
+    question = Question(candidate=prepare(destination, SITE), beside=[prepare(each, SITE) for each in DESTINATIONS])
+    found = forecast(Told(parts), question, hasher=HASHER, opted_out=_is_stopped, watch=watch)
     rows = queries.list_deliveries(connection, queries.Query(destination=destination.id), limit=1000)
     assert {(row.event_uuid, row.route): (row.reason, row.to, row.body, row.segments, row.steps) for row in rows} == {
         key: (

@@ -24,10 +24,12 @@ from smspipe.model.phone import E164
 from smspipe.optouts import open_hasher, opted_out
 from smspipe.pipeline import trial
 from smspipe.pipeline.explain import explain
+from smspipe.pipeline.foresight import Foresight
 from smspipe.pipeline.halt import Halt
 from smspipe.pipeline.lint import lint
 from smspipe.pipeline.prepare import Site, prepare
 from smspipe.pipeline.recent import read_recent
+from smspipe.pipeline.runs import Runs
 from smspipe.pipeline.trial import Sample, Trial
 from smspipe.rendering import find_recipient
 from smspipe.sending import Client
@@ -187,6 +189,15 @@ async def running(tmp_path: Path, application: Any) -> AsyncIterator[Api]:
     client = Client("http://127.0.0.1:9")
     services = Services(
         database=database,
+        forecasts=Foresight(
+            database=database,
+            writer=writer,
+            hasher=hasher,
+            site=SITE,
+            clock=clock,
+            replayed=lambda _: None,
+        ),
+        runs=Runs(clock),
         writer=writer,
         keyring=keyring,
         hasher=hasher,

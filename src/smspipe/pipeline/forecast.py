@@ -70,6 +70,8 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     candidate: Prepared
     running: Prepared | None = None
     """The version to compare with; None for none."""
+    beside: Sequence[Prepared] = ()
+    """The other destinations that are on: caps, budgets and like texts look across all, so they decide as well."""
     examples: int = 10
 
 
@@ -105,7 +107,7 @@ def forecast(
     with ExitStack() as ending:
         asked = opted_out if opted_out is not None or real is None else register_of(real, hasher)
         lives = [
-            _Life(ending, each, hasher, asked, question.examples, watch if each is question.candidate else None)
+            _Life(ending, each, question, hasher, asked, watch if each is question.candidate else None)
             for each in (question.candidate, question.running)
             if each is not None
         ]
@@ -160,15 +162,18 @@ class _Life:
         self,
         ending: ExitStack,
         prepared: Prepared,
+        question: Question,
         hasher: Hasher,
         asked: OptedOut | None,
-        examples: int,
         watch: Watch | None,
     ) -> None:
         self._watch = watch
-        self.plan = Plan([prepared])
+        self._id = prepared.destination.id
+        others = [each for each in question.beside if each.destination.id != self._id]
+        # in the order of the real plan, where who comes first takes the last place of a cap
+        self.plan = Plan(sorted([*others, prepared], key=lambda each: each.destination.id))
         self._world = World(ending.enter_context(open_scratch()), hasher, asked)
-        self.tally = Tally(prepared, examples)
+        self.tally = Tally(prepared, question.examples)
 
     def decide(self, group: Sequence[tuple[Event, persons.Seen]], at: datetime) -> dict[tuple[str, int], Decision]:
         """Decide on the events of one moment; give the decisions by event and place."""
@@ -178,7 +183,9 @@ class _Life:
         found: dict[tuple[str, int], Decision] = {}
         if not heard:
             return found
-        for event, _, decided in self._world.decide(heard, at):
+        for event, prepared, decided in self._world.decide(heard, at):
+            if prepared.destination.id != self._id:
+                continue
             self.tally.count_match()
             for decision, delivery in decided:
                 if delivery is None:

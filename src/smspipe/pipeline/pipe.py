@@ -315,6 +315,13 @@ class Pipe:
         self._flush_soon()
         self._fan_out()
 
+    def replayed(self, done: Done) -> None:
+        """Act on what a transaction of a replay led to, after its commit."""
+        for (destination, outcome, reason), n in done.outcomes.items():
+            self._count(destination, outcome, reason, n)
+        if done.waiting:
+            self.dispatch.wake(len(done.waiting))
+
     def heard(self, heard: Heard) -> None:
         """Act on a receipt, after its commit."""
         if heard.settlement is not None:

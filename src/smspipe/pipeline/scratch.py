@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 from smspipe import persons
 from smspipe.db import Database, migrate, open_database
 from smspipe.db.engine import begin_write, driver_of
-from smspipe.model.delivery import Delivery, Status
+from smspipe.model.delivery import Delivery
 from smspipe.model.event import Event
 from smspipe.optouts import Hasher
 from smspipe.persons.borrowing import borrow
@@ -118,10 +118,8 @@ class World:
 
 
 def _bare(delivery: Delivery) -> Delivery:
-    """Keep of a delivery what later decisions ask for; its words and steps are told already."""
-    if delivery.status is Status.SUPPRESSED:
-        return msgspec.structs.replace(delivery, steps=())
-    return msgspec.structs.replace(delivery, steps=(), body="")
+    """Leave out of a delivery its steps, which are told already and which no later decision asks for."""
+    return msgspec.structs.replace(delivery, steps=())
 
 
 class Profiles:
