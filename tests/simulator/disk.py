@@ -38,15 +38,19 @@ class _Driver(sqlite3.Connection):
 
     def execute(self, sql: str, parameters: Any = ()) -> sqlite3.Cursor:
         """Run a statement, unless the disk fails first."""
-        if self.trouble is not None:
-            if sql == "begin immediate":
-                if self.trouble == LOCKED:
-                    raise sqlite3.OperationalError("database is locked")
-                if self.trouble == FULL:
-                    self.set_progress_handler(lambda: 1, self.patience())
-            elif sql == "commit":
-                self._fail_commit()
+        if sql == "begin immediate":
+            if self.trouble == LOCKED:
+                raise sqlite3.OperationalError("database is locked")
+            if self.trouble == FULL:
+                self.set_progress_handler(lambda: 1, self.patience())
+            else:
+                self.set_progress_handler(None, 0)
+        elif sql == "commit":
+            self._fail_commit()
         return super().execute(sql, parameters)
+
+    def create_function(self, *_: Any, **__: Any) -> None:
+        """Make none: SQLAlchemy brings one for every connection, which fails while a dead process' cursors linger."""
 
     def commit(self) -> None:
         """Commit, unless the disk fails first."""

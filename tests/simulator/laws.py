@@ -272,7 +272,7 @@ class Laws:
     def at_the_end(self) -> None:
         """Look at how the story has ended."""
         world = self.world
-        for uuid in self.events.keys() - self.acknowledged.keys():
+        for uuid in sorted(self.events.keys() - self.acknowledged.keys()):
             world.violate("an event is taken in the end", uuid[-4:])
         for uuid, of in self._lost():
             world.violate("what was acknowledged is not lost", f"event {uuid[-4:]} at {of}")

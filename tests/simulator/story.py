@@ -377,8 +377,8 @@ class Story:
     async def _start(self, house: House) -> None:
         try:
             await house.pipe.start()
-        except Temporary:
-            self.world.note("the process cannot start")
+        except Temporary as error:
+            self.world.note(f"the process cannot start: {error}")
             self.restart_after = max(self.restart_after, 2.0)
             house.loop.stop()
         else:
