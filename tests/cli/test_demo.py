@@ -29,17 +29,20 @@ def test_once_ends_with_0_and_names_each_text_and_each_reason(tmp_path: Path) ->
         ("+12025550143", "Order updates"),
         ("+12025550172", "Welcome"),
         ("+12025550172", "Failed payment"),
+        ("+12025550172", "Failed payment"),
         ("+12025550111", "Engineers on call"),
         ("+12025550122", "Engineers on call"),
     ]
     assert texts[0][1].startswith("Hi Ada, your order 1001")
     assert texts[1][2:4] == ("2", "UCS-2")
+    assert ended.out.count("Found in Twilio's list of texts, so it was sent, and is not sent again.") == 1
     refused = re.findall(r'^  no text for "(.+?)"(?: \(.+?\))?: (\w+)\. \S.*\.$', ended.out, re.MULTILINE)
     assert refused == [
         ("$set", "no_match"),
         ("order shipped", "duplicate"),
         ("order shipped", "cooldown"),
         ("signed up", "no_match"),
+        ("payment failed", "opted_out"),
         ("checkout broken", "cooldown"),
         ("checkout broken", "cooldown"),
         ("order shipped", "recipient_missing"),

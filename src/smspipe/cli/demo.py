@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -24,7 +24,7 @@ from smspipe import config
 from smspipe.cli import documents, output
 from smspipe.cli.client import PROJECT, Client, NotFound, connect, running_at, segment
 from smspipe.cli.options import example
-from smspipe.cli.story import Scene, destinations, scenes
+from smspipe.cli.story import SENDER, Scene, destinations, scenes
 from smspipe.model.errors import Fault
 
 _START_SECONDS: Final = 30.0
@@ -191,9 +191,11 @@ class _Teller:
     def play(self, scene: Scene, deadline: float) -> None:
         """Send one event, wait for its outcome and print it."""
         with output.waiting(scene.says):
+            self._prepare(scene)
             already = self._known(self.uuid) if scene.again else 0
             self.uuid = self._send(scene)
-            found, pending = self._outcome(self.uuid, deadline, arrivals=already + 1)
+            settled = _SETTLED - {"unconfirmed"} if scene.lost else _SETTLED
+            found, pending = self._outcome(self.uuid, deadline, arrivals=already + 1, settled=settled)
             texts = [] if scene.again else self._landed(found, deadline)
         _says(scene.says)
         if scene.again and found:
@@ -202,6 +204,8 @@ class _Teller:
         for text, delivery in texts:
             note = f"{_size(delivery)} · {self.names.get(delivery['destination_id'], '')}"
             output.print_bubble(text["body"].strip(), f"to {text['to']}", note)
+            if scene.lost:
+                output.print_line("  Found in Twilio's list of texts, so it was sent, and is not sent again.", "dim")
             self.texts += 1
             self.segments += delivery["segments"]
         if pending:
@@ -223,15 +227,25 @@ class _Teller:
     def _known(self, uuid: str) -> int:
         return int(self.client.get(f"{PROJECT}/events/{segment(uuid)}/explain/")["arrivals"])
 
-    def _outcome(self, uuid: str, deadline: float, *, arrivals: int) -> tuple[dict[str, Any] | None, str]:
+    def _prepare(self, scene: Scene) -> None:
+        """Let the sandbox's world be as the scene has it."""
+        if scene.lost:
+            self.client.call("POST", "/sandbox/faults", [{"fault": "reset_after", "times": 1}])
+        if scene.stop is not None:
+            reply = {"to": SENDER, "body": "STOP"}
+            self.client.call("POST", f"/sandbox/phones/{segment(scene.stop)}/reply", reply)
+
+    def _outcome(
+        self, uuid: str, deadline: float, *, arrivals: int, settled: Set[str]
+    ) -> tuple[dict[str, Any] | None, str]:
         """Wait until an event was decided on and every delivery of it is settled; say what is missing if it is not."""
         while True:
-            found, pending = self._look(uuid, arrivals)
+            found, pending = self._look(uuid, arrivals, settled)
             if not pending or time.monotonic() > deadline:
                 return found, pending
             time.sleep(_LOOK_SECONDS)
 
-    def _look(self, uuid: str, arrivals: int) -> tuple[dict[str, Any] | None, str]:
+    def _look(self, uuid: str, arrivals: int, settled: Set[str]) -> tuple[dict[str, Any] | None, str]:
         if self.errors:
             return None, f"the SDK could not send it: {self.errors[-1]}."
         # What is in the log and not yet behind the pipeline has no outcome, though no delivery is open for it.
@@ -243,7 +257,7 @@ class _Teller:
             return None, "it has not arrived."
         if found["arrivals"] < arrivals:
             return None, "it has not arrived again."
-        states = {each["status"] for verdict in found["destinations"] for each in verdict["deliveries"]} - _SETTLED
+        states = {each["status"] for verdict in found["destinations"] for each in verdict["deliveries"]} - settled
         return found, f"a text is still {', '.join(sorted(states))}." if states else ""
 
     def _landed(self, found: dict[str, Any] | None, deadline: float) -> list[tuple[dict[str, Any], dict[str, Any]]]:

@@ -27,6 +27,10 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     """How long ago it happened."""
     again: bool = False
     """The very event of the scene before, with its uuid: an SDK that tries again."""
+    lost: bool = False
+    """Twilio takes the text, and its answer is lost on the way."""
+    stop: str | None = None
+    """A number whose owner answers STOP before it happens."""
 
 
 def destinations(account_sid: str, auth_token: str) -> list[dict[str, Any]]:
@@ -127,6 +131,11 @@ def scenes() -> Iterator[Scene]:
                 properties={"plan": "free", "phone": "+12025550185"})  # fmt: skip
     yield Scene(says="Grace's card is declined.", event="payment failed", person="grace",
                 properties={"amount": 49, "currency": "EUR"})  # fmt: skip
+    yield Scene(says="It is tried again. Twilio takes the text, and its answer is lost on the way.",
+                event="payment failed", person="grace", properties={"amount": 50, "currency": "EUR"},
+                lost=True)  # fmt: skip
+    yield Scene(says="Grace answers STOP. Then her card is declined once more.", event="payment failed", person="grace",
+                properties={"amount": 51, "currency": "EUR"}, stop=GRACE)  # fmt: skip
     yield Scene(says="The checkout breaks: two engineers are on call.", event="checkout broken", person="server-1",
                 properties={"detail": "500 on /pay since 03:12"})  # fmt: skip
     yield Scene(says="It breaks for the next customer, too.", event="checkout broken", person="server-2",
