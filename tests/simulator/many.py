@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
-STORIES: Final = int(os.environ.get("SMSPIPE_STORIES", "6000"))
-"""Seeds that the test suite runs, in two halves."""
+STORIES: Final = int(os.environ.get("SMSPIPE_TEST_STORIES", "6000"))
+"""Seeds that the test suite runs, in two halves; the environment may ask for any other number."""
 _ROOT: Final = Path(__file__).parents[2]
 
 

@@ -68,6 +68,8 @@ class Story:
         self.calls: dict[int, Callable[[bool], None]] = {}
         """Requests to the process that it has not answered."""
         self._calls = 0
+        self.alike = chance.random() < 0.3
+        """All texts have the same words and go to the same phone."""
         self.times: list[float] = []
         """When events are posted first."""
         self.runs = False
@@ -101,6 +103,8 @@ class Story:
         chance = self.world.chance
         uuid = f"01950000-0000-7000-8000-{chance.getrandbits(32):08x}{nth:04x}"
         body = chance.choice(_BODIES) if chance.random() < 0.6 else f"Number {nth}"
+        if self.alike:
+            return uuid, Expected(chance.choice("ab"), _PHONES[0], _BODIES[0])
         return uuid, Expected(chance.choice("ab"), chance.choice(_PHONES[: chance.choice((1, 3))]), body)
 
     def _plan_weather(self, length: float) -> None:
