@@ -10,6 +10,7 @@ No path guesses: while Twilio cannot be asked, or its list cannot be read to the
 """
 
 import asyncio
+import math
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -133,6 +134,7 @@ class Sweep:
         self._ending = False
         self._turn = asyncio.Semaphore(_AT_ONCE)
         self._next_question = 0.0
+        self._complained_at = -math.inf
 
     def start(self) -> None:
         """Look for what is to be asked about."""
@@ -192,7 +194,7 @@ class Sweep:
         if self._ending:
             return
         if error is not None or found is None:
-            log.error("sweep_failed", error=str(error))
+            self._complain(error)
             asyncio.get_running_loop().call_later(_AGAIN_AFTER_FAULT, self._look)
             return
         due, later = found
@@ -209,11 +211,18 @@ class Sweep:
     def _asked(self, task: "asyncio.Task[None]") -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            count("smspipe_faults_total")
-            log.error("sweep_failed", error=str(error), kind=type(error).__name__)
+            self._complain(error)
             asyncio.get_running_loop().call_later(_AGAIN_AFTER_FAULT, self._look)
         else:
             self._look()
+
+    def _complain(self, error: BaseException | None) -> None:
+        """Count a fault, and say so once a second at most: what meets one question meets all that are under way."""
+        count("smspipe_faults_total")
+        now = asyncio.get_running_loop().time()
+        if now - self._complained_at >= 1.0:
+            self._complained_at = now
+            log.error("sweep_failed", error=str(error), kind=type(error).__name__)
 
     async def _ask(self, delivery: Delivery, destination: Destination | None) -> None:
         try:
@@ -380,7 +389,7 @@ class Sweep:
     def _probed(self, task: "asyncio.Task[None]") -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("sweep_failed", error=str(error), kind=type(error).__name__)
+            self._complain(error)
         if not self._ending:
             self._probe_timer = asyncio.get_running_loop().call_later(_FIRST_PROBE, self._probe)
 
