@@ -34,6 +34,7 @@ from smspipe.optouts import choose_words, open_hasher, opted_out
 from smspipe.pipeline import explain, trial
 from smspipe.pipeline.alarms import Alarms
 from smspipe.pipeline.budgets import Standing, describe_prices, standings
+from smspipe.pipeline.erase import Eraser
 from smspipe.pipeline.explain import Explanation
 from smspipe.pipeline.fanout import Done
 from smspipe.pipeline.foresight import Foresight
@@ -139,6 +140,15 @@ class House:
             ),
             longest_age=self.pipe.longest_age,
         )
+        self.eraser = Eraser(
+            database=self.database,
+            writer=self.writer,
+            hasher=self.hasher,
+            clock=now,
+            forget=self.pipe.forget_memory,
+            settled=self.pipe.erased,
+            read_number=self._find_number,
+        )
         self.alarms = Alarms(
             database=self.database,
             writer=self.writer,
@@ -211,6 +221,7 @@ class House:
             prices=describe_prices(self.site.prices),
             halt=self.pipe.halt,
             webhooks=self.webhooks,
+            eraser=self.eraser,
         )
 
     def application(self) -> Callable[[Any, Any, Any], Awaitable[None]]:
@@ -272,6 +283,10 @@ class House:
         )
 
     def _read_number(self, text: str) -> E164:
+    def _find_number(self, text: str) -> str | None:
+        found = find_recipient(text, self.site.default_country)
+        return None if isinstance(found, Refusal) else found.number
+
         found = find_recipient(text, self.site.default_country)
         if isinstance(found, Refusal):
             raise Invalid(found.saw, field="number")

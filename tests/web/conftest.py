@@ -23,6 +23,7 @@ from smspipe.model.outcome import Refusal
 from smspipe.model.phone import E164
 from smspipe.optouts import open_hasher, opted_out
 from smspipe.pipeline import trial
+from smspipe.pipeline.erase import Eraser
 from smspipe.pipeline.explain import explain
 from smspipe.pipeline.foresight import Foresight
 from smspipe.pipeline.halt import Halt
@@ -192,6 +193,7 @@ async def running(tmp_path: Path, application: Any) -> AsyncIterator[Api]:
         forecasts=Foresight(
             database=database,
             writer=writer,
+            keyring=keyring,
             hasher=hasher,
             site=SITE,
             clock=clock,
@@ -218,6 +220,10 @@ async def running(tmp_path: Path, application: Any) -> AsyncIterator[Api]:
         read_number=read_number,
         project_name=SITE.project["name"],
         project_token="phc_the-token-of-the-tests",
+        eraser=Eraser(
+            database=database, writer=writer, hasher=hasher, clock=clock, forget=lambda: None,
+            settled=lambda _: None, read_number=read_number,
+        ),
         halt=Halt(writer=writer, client=client, clock=clock, settled=lambda *_: None),
     )
     put_behind(services)

@@ -119,7 +119,7 @@ def make_group() -> "typer.Typer":
     """Build the command group; importing the parser waits until here, see `serve`."""
     import typer
 
-    from smspipe.cli import budget, deliveries, demo, destinations, doctor, explain, halting, optouts, trial
+    from smspipe.cli import budget, deliveries, demo, destinations, doctor, erase, explain, halting, optouts, trial
     from smspipe.cli.options import Data, example
 
     group = typer.Typer(
@@ -162,6 +162,7 @@ def make_group() -> "typer.Typer":
     trial.add_to(group)
     explain.add_to(group)
     halting.add_to(group)
+    erase.add_to(group)
     budget.add_to(group)
     doctor.add_to(group)
     group.add_typer(destinations.make_group(), name="destinations")

@@ -12,7 +12,15 @@ from typing import Any, Final
 from sqlalchemy import Connection, delete, select, update
 
 from smspipe.deliveries.queries import to_delivery
-from smspipe.deliveries.tables import alarms, deliveries, destination_metrics, receipts, stopped_texts
+from smspipe.deliveries.tables import (
+    alarms,
+    deliveries,
+    destination_metrics,
+    held_back,
+    passes,
+    receipts,
+    stopped_texts,
+)
 from smspipe.model.clock import to_micros
 from smspipe.model.delivery import Delivery, Status
 from smspipe.model.ids import DeliveryId
@@ -104,6 +112,9 @@ def erase(connection: Connection, ids: Sequence[DeliveryId]) -> int:
     connection.execute(
         delete(receipts).where(receipts.c.delivery_id.in_(select(deliveries.c.id).where(*mine)), receipts.c.sid != "")
     )
+    numbers = set(connection.scalars(select(deliveries.c.to).where(*mine, deliveries.c.to.is_not(None))))
+    connection.execute(delete(held_back).where(held_back.c.to.in_(numbers)))
+    connection.execute(delete(passes).where(passes.c.delivery_id.in_(select(deliveries.c.id).where(*mine))))
     return connection.execute(update(deliveries).where(*mine).values(**_BLANK)).rowcount
 
 

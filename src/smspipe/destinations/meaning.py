@@ -93,6 +93,7 @@ def read(
         default_country=options.default_country,
         pace=options.pace,
         unconfirmed=options.unconfirmed,
+        silence=options.silence_hours,
         recipients=options.recipients,
         countries=options.countries,
         number_types=options.number_types,

@@ -18,6 +18,7 @@ from smspipe.model.message import RiskCheck
 from smspipe.model.trust import NUMBER_TYPES, Recipients
 
 LONGEST_AGE_SECONDS: Final = 31_536_000
+LONGEST_SILENCE_HOURS: Final = 8_760
 SLOWEST: Final = 0.01
 FASTEST: Final = 1000.0
 """Segments a second."""
@@ -49,6 +50,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """Segments a second that its sender may be given; None for Twilio's own default of such a sender."""
     unconfirmed: WhenAbsent = WhenAbsent.SEND_AGAIN
     """What becomes of a text whose answer was lost, once it is proved that Twilio never took it."""
+    silence_hours: timedelta | None = None
+    """After so long without a matching event an alarm is raised."""
     media_urls: tuple[str, ...] = ()
     """Templates of the addresses of media, in the body's language."""
     validity_period: int | None = None
@@ -146,6 +149,15 @@ def _read_pace(value: Any) -> float:
             f"pace must be a number of segments a second between {SLOWEST:g} and {FASTEST:g}.", field="smspipe__pace"
         )
     return float(value)
+
+
+def _read_silence_hours(value: Any) -> timedelta:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= LONGEST_SILENCE_HOURS:
+        raise Invalid(
+            f"silence_hours must be a whole number between 1 and {LONGEST_SILENCE_HOURS} hours.",
+            field="smspipe__silence_hours",
+        )
+    return timedelta(hours=value)
 
 
 def _read_unconfirmed(value: Any) -> WhenAbsent:
@@ -249,6 +261,7 @@ _READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "filter_mode": _read_mode,
     "pace": _read_pace,
     "unconfirmed": _read_unconfirmed,
+    "silence_hours": _read_silence_hours,
     "escape_html": _read_flag("escape_html"),
     "media_urls": _read_media_urls,
     "validity_period": _read_validity_period,

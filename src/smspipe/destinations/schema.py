@@ -152,6 +152,7 @@ def _options() -> dict[str, Schema]:
         "filter_mode": {"enum": [mode.value for mode in Mode]},
         "escape_html": _FLAG,
         "pace": {"type": "number", "minimum": options.SLOWEST, "maximum": options.FASTEST},
+        "silence_hours": {"type": "integer", "minimum": 1, "maximum": 8_760},
         "unconfirmed": {"enum": [each.value for each in WhenAbsent]},
         "recipients": {"enum": [each.value for each in Recipients]},
         "countries": {

@@ -160,5 +160,7 @@ class Destination(msgspec.Struct, frozen=True, kw_only=True):
     unconfirmed: WhenAbsent = WhenAbsent.SEND_AGAIN
     extras: ExtrasTemplate | None = None
     """None for most."""
+    silence: timedelta | None = None
+    """After so long without a matching event an alarm is raised; None for never."""
     paused: str | None = None
     """Why the engine stopped sending for it (a sentence), None while it runs."""

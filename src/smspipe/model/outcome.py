@@ -39,6 +39,7 @@ class Reason(StrEnum):
     CREDENTIALS = "credentials"
     UNCONFIRMED = "unconfirmed"
     UNDELIVERED = "undelivered"
+    ERASED = "erased"
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

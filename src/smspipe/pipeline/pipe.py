@@ -125,6 +125,8 @@ class Pipe:
         self._matched: Counter[DestinationId] = Counter()
         self._flush: asyncio.TimerHandle | None = None
         self._ending = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        """None until it starts."""
         self._site = site
         self._hasher = hasher
         self.plan = Plan()
@@ -158,6 +160,7 @@ class Pipe:
 
     async def start(self) -> None:
         """Take up what the last run left: deliveries in doubt, destinations, events not looked at."""
+        self._loop = asyncio.get_running_loop()
         self._position, self._last, lost = await asyncio.wrap_future(self._writer.run_job(self._take_up))
         if lost:
             log.warning("deliveries_unconfirmed", deliveries=lost, why="The last run ended while they were being sent.")
@@ -199,6 +202,22 @@ class Pipe:
     async def reload(self) -> None:
         """Load and compile the destinations now, and return when new events meet them."""
         await self._reload()
+
+    def erased(self, delivery: Delivery) -> None:
+        """Count a text that waited, and whose recipient was erased."""
+        self._count(delivery.destination_id, Status.SUPPRESSED.value, Reason.ERASED, 1)
+
+    def forget_memory(self) -> None:
+        """Read profiles and events from the database again; in the writer's thread, in a job that changes them."""
+        self._cache.clear()
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._read_again)
+
+    def _read_again(self) -> None:
+        self._entries.clear()
+        self._entries_bytes = 0
+        self._behind = True
+        self._fan_out()
 
     def longest_age(self) -> timedelta:
         """Give the age up to which some destination that is switched on texts of an event."""

@@ -10,13 +10,16 @@ from litestar.params import JSONBody
 from sqlalchemy import Connection
 
 from smspipe.deliveries import stop
+from smspipe.destinations.oncall import OnCall, change_on_call, get_on_call
 from smspipe.destinations.project import Project, change_project, get_project
 from smspipe.model.clock import to_iso
+from smspipe.model.errors import Invalid
 from smspipe.web.halting import StoppedState
 from smspipe.web.problems import PROBLEMS
 from smspipe.web.services import Services
 
 _ID: Final = 1
+_ALARMS: Final = "alarms"
 
 
 class Own(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,6 +29,10 @@ class Own(msgspec.Struct, frozen=True, kw_only=True):
     """Set while everything is stopped."""
     held: int = 0
     """Texts that a stop holds, or held and left."""
+    alarms: OnCall = OnCall()
+    """Whom alarms are told to."""
+    webhook_secret: str | msgspec.UnsetType = msgspec.UNSET
+    """What a webhook's messages are signed with: shown once, when it is made."""
 
 
 class ProjectInFull(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,11 +69,22 @@ def show(project: Project, services: Services, own: Own) -> ProjectInFull:
 def _own(connection: Connection) -> Own:
     stopped = stop.current(connection)
     return Own(
-        stopped=None
-        if stopped is None
-        else StoppedState(at=to_iso(stopped.at), why=stopped.why, by=stopped.by),
+        stopped=None if stopped is None else StoppedState(at=to_iso(stopped.at), why=stopped.why, by=stopped.by),
         held=stop.held(connection),
+        alarms=get_on_call(connection),
     )
+
+
+def _read_own(given: Any) -> dict[str, Any]:
+    """Read what is to change under `smspipe`; the state that a body repeats is passed by."""
+    if given is None:
+        return {}
+    if not isinstance(given, dict):
+        raise Invalid("smspipe must be an object.", field="smspipe")
+    for key in given:
+        if key not in Own.__struct_fields__:
+            raise Invalid(f"There is no field {key[:40]!r}.", field="smspipe", hint="There is alarms.")
+    return given
 
 
 @get("/", sync_to_thread=True, operation_id="get_project", responses=PROBLEMS)
@@ -85,9 +103,16 @@ async def patch_project(services: NamedDependency[Services], data: JSONBody[dict
     fixed = {key: value for key, value in shown.items() if key not in changeable}
 
     given = {key: value for key, value in data.items() if key != "smspipe"}
+    wished = _read_own(data.get("smspipe"))
 
     def job(connection: Connection) -> tuple[Project, Own]:
-        return change_project(connection, given, now=now, fixed=fixed), _own(connection)
+        made = None
+        if _ALARMS in wished:
+            made = change_on_call(connection, wished[_ALARMS], keyring=services.keyring,
+                                  read_number=services.read_number, now=now)  # fmt: skip
+        project = change_project(connection, given, now=now, fixed=fixed)
+        own = _own(connection)
+        return project, own if made is None else msgspec.structs.replace(own, webhook_secret=made)
 
     changed, own = await asyncio.wrap_future(services.writer.run_job(job))
     await services.changed()

@@ -16,6 +16,7 @@ from smspipe.model.ids import EventUuid
 from smspipe.model.phone import E164
 from smspipe.optouts import Hasher
 from smspipe.pipeline.budgets import Standing
+from smspipe.pipeline.erase import Eraser
 from smspipe.pipeline.explain import Explanation
 from smspipe.pipeline.foresight import Foresight
 from smspipe.pipeline.halt import Halt
@@ -77,6 +78,8 @@ class Services:
     """What SDKs send events with. It opens nothing but capture, so it is shown to who has the API key."""
     halt: Halt
     """Stops everything, and lets it go on."""
+    eraser: Eraser
+    """Erases a person or a number."""
     webhooks: Webhooks | None = None
     """Takes what Twilio posts; None while the pipeline stands still."""
     twilio_api_url: str = "https://api.twilio.com"
