@@ -7,7 +7,7 @@ import logging
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
@@ -178,6 +178,7 @@ class House:
         self.foresight = Foresight(
             database=self.database,
             writer=self.writer,
+            keyring=self.keyring,
             hasher=self.hasher,
             site=self.site,
             clock=now,
@@ -394,6 +395,40 @@ async def open_doors(config: Config) -> AsyncIterator[Callable[[Any, Any, Any], 
             await house.client.close()
             house.writer.stop()
             house.database.close()
+
+
+@contextmanager
+def open_foresight(config: Config) -> Iterator[tuple[Foresight, Database]]:
+    """
+    Open the data of an installation for looking ahead, beside the service that may run on them; nothing is written.
+
+    Raises:
+        Invalid: the database cannot be used.
+    """
+    configure_logs(msgspec.structs.replace(config, log_level="error"))
+    database = open_database(config.database_url)
+    try:
+        migrate(database)
+        keyring = Keyring(config.secret_key.reveal())
+        with database.engine.begin() as connection:
+            hasher = open_hasher(connection, keyring)
+        yield (
+            Foresight(
+                database=database,
+                writer=Writer(database),
+                keyring=keyring,
+                hasher=hasher,
+                site=Site(
+                    project={"id": 1, "name": "smspipe", "url": f"{config.public_url or _STANDSTILL}/project/1"},
+                    default_country=config.default_country,
+                ),
+                clock=clock.now,
+                replayed=lambda _: None,
+            ),
+            database,
+        )
+    finally:
+        database.close()
 
 
 async def _leave() -> None:

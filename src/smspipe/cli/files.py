@@ -67,20 +67,35 @@ def read_files(path: str) -> list[Document]:
     return _read_file(path)
 
 
+def read_values(path: str) -> list[Document]:
+    """As `read_files`, of files that hold something else than destinations: each value as it stands."""
+    files = [path]
+    if path != "-" and Path(path).is_dir():
+        files = [str(each) for each in sorted(Path(path).rglob("*")) if each.suffix in SUFFIXES and each.is_file()]
+    return [_document(*given) for each in files for given in _values(each)]
+
+
 def _read_file(path: str) -> list[Document]:
+    found = [document for name, value, lines in _values(path) for document in _split(name, value, lines)]
+    if not found:
+        raise Invalid(f"{_name_of(path)} holds no destination.")
+    return found
+
+
+def _name_of(path: str) -> str:
+    return "standard input" if path == "-" else path
+
+
+def _values(path: str) -> Iterator[tuple[str, Any, dict[KeyPath, int]]]:
     try:
         text = sys.stdin.read() if path == "-" else Path(path).read_text("utf-8-sig")
     except OSError as error:
         raise Invalid(f"{path} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         raise Invalid(f"{path} is no text in UTF-8.") from error
-    name = "standard input" if path == "-" else path
-    found: list[Document] = []
+    name = _name_of(path)
     for value, lines in _parse(name, text):
-        found += _split(name, value, lines)
-    if not found:
-        raise Invalid(f"{name} holds no destination.")
-    return found
+        yield name, value, lines
 
 
 def _parse(name: str, text: str) -> list[tuple[Any, dict[KeyPath, int]]]:

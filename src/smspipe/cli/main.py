@@ -119,7 +119,20 @@ def make_group() -> "typer.Typer":
     """Build the command group; importing the parser waits until here, see `serve`."""
     import typer
 
-    from smspipe.cli import budget, deliveries, demo, destinations, doctor, erase, explain, halting, optouts, trial
+    from smspipe.cli import (
+        budget,
+        deliveries,
+        demo,
+        destinations,
+        doctor,
+        erase,
+        explain,
+        forecast,
+        halting,
+        optouts,
+        scenario,
+        trial,
+    )
     from smspipe.cli.options import Data, example
 
     group = typer.Typer(
@@ -164,6 +177,8 @@ def make_group() -> "typer.Typer":
     halting.add_to(group)
     erase.add_to(group)
     budget.add_to(group)
+    forecast.add_to(group)
+    scenario.add_to(group)
     doctor.add_to(group)
     group.add_typer(destinations.make_group(), name="destinations")
     group.add_typer(deliveries.make_group(), name="deliveries")

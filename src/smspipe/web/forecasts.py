@@ -12,15 +12,10 @@ from litestar import delete, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
-from smspipe.destinations import load_all, load_shared, registry
-from smspipe.destinations.short import expand, is_short
 from smspipe.model.clock import to_iso
-from smspipe.model.destination import Destination
 from smspipe.model.errors import Invalid
-from smspipe.model.filter import Shared
 from smspipe.model.ids import DestinationId
 from smspipe.pipeline.forecast import Question
-from smspipe.pipeline.prepare import Prepared
 from smspipe.pipeline.replay import Wish
 from smspipe.pipeline.runs import Run, Runs
 from smspipe.web.destinations import missing
@@ -31,7 +26,6 @@ from smspipe.web.services import Services
 _WEEK: Final = "-7d"
 _MOST_EXAMPLES: Final = 100
 _LONGEST_VALID: Final = timedelta(days=7)
-_STAND_IN: Final = "not needed to look ahead"
 
 
 class RunShown(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,7 +68,7 @@ async def start_forecast(
         raise Invalid("Must be a list of objects.", field="events")
     trusted = _read_flag(data, "trusted")
     examples = _read_number(data, "examples", 10, _MOST_EXAMPLES)
-    found = await asyncio.to_thread(_question, services, function_id, _configuration(data))
+    found = await _question(services, function_id, _configuration(data))
     question = msgspec.structs.replace(found, examples=examples)
 
     def work(told: Any) -> Any:
@@ -122,7 +116,7 @@ async def start_replay(
     any_age = _read_flag(data, "any_age")
     expected = None if data.get("expected") is None else _read_number(data, "expected", 0, 10**9)
     wish = Wish(since=since, until=until, valid_for=timedelta(seconds=valid) if any_age else None)
-    prepared = (await asyncio.to_thread(_question, services, function_id, None)).candidate
+    prepared = (await _question(services, function_id, None)).candidate
     if not prepared.destination.enabled:
         raise Invalid("The destination is switched off. Enable it before events are replayed into it.")
     if expected is None:
@@ -134,52 +128,17 @@ async def start_replay(
 
 def _configuration(data: Mapping[str, Any]) -> Mapping[str, Any] | None:
     given = data.get("configuration")
-    if given is None:
-        return None
-    if not isinstance(given, Mapping):
+    if given is not None and not isinstance(given, Mapping):
         raise Invalid("Must be an object.", field="configuration")
-    settings = expand(given) if is_short(given) else given
-    return {key: value for key, value in settings.items() if key not in ("enabled", "deleted", "id")}
+    return given
 
 
-def _question(services: Services, function_id: str, configuration: Mapping[str, Any] | None) -> Question:
-    """Compile the version in question, the saved one where that is another, and the destinations beside it."""
+async def _question(services: Services, function_id: str, configuration: Mapping[str, Any] | None) -> Question:
     id_ = None if function_id == "new" else DestinationId(function_id)
-    with services.database.read() as connection:
-        shared = load_shared(connection)
-        known = load_all(connection, services.keyring)
-        saved = next((each for each in known if each.id == id_), None)
-        if (id_ is None) is not (saved is None) or (id_ is None and configuration is None):
-            raise missing()
-        draft = saved
-        if configuration is not None:
-            given = _with_stand_ins(configuration, new=id_ is None)
-            draft = registry.draft_of(connection, given, keyring=services.keyring, id=id_, check=services.prepare)
-    if draft is None:
+    found = await asyncio.to_thread(services.forecasts.question, id_, configuration)
+    if found is None:
         raise missing()
-    running = None
-    if saved is not None and saved.enabled and configuration is not None:
-        running = _prepared_or_none(services, saved, shared)
-    return Question(
-        candidate=services.forecasts.prepare(draft, shared),
-        running=running,
-        beside=services.forecasts.others(known, shared),
-    )
-
-
-def _prepared_or_none(services: Services, saved: Destination, shared: Shared) -> Prepared | None:
-    try:
-        return services.forecasts.prepare(saved, shared)
-    except Invalid:
-        return None  # what does not compile does not run
-
-
-def _with_stand_ins(configuration: Mapping[str, Any], *, new: bool) -> Mapping[str, Any]:
-    """Put something in the place of a token that is not there yet: nothing is sent with it."""
-    inputs = configuration.get("inputs")
-    if not new or not isinstance(inputs, Mapping) or "accountSid" not in inputs or inputs.get("authToken"):
-        return configuration
-    return {**configuration, "inputs": {**inputs, "authToken": {"value": _STAND_IN}}}
+    return found
 
 
 def _read_range(data: Mapping[str, Any], now: datetime) -> tuple[datetime, datetime]:
