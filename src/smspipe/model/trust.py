@@ -62,10 +62,10 @@ class Velocity(msgspec.Struct, frozen=True, kw_only=True):
         return any(each is not None for each in (self.per_prefix, self.per_country, self.per_source, self.new_numbers))
 
 
-PROTECTIVE: Final = Velocity(per_prefix=10, per_country=500, per_source=20, new_numbers=100)
+PROTECTIVE: Final = Velocity(per_prefix=20, per_country=2_000, per_source=500, new_numbers=1_000)
 """
-Where texts cost money and nothing else is said: a sign-up form of some size meets none of these, and whoever pumps
-texts to a block of numbers of his own is stopped after ten.
+Where texts cost money and nothing else is said: a shop of some size, whose server sends its events from one address,
+meets none of these, and whoever pumps texts to a block of numbers of his own is stopped after twenty.
 """
 
 Place = tuple[str, str]
