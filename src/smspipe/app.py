@@ -221,8 +221,8 @@ class House:
             budgets=self._budgets,
             prices=describe_prices(self.site.prices),
             halt=self.pipe.halt,
-            webhooks=self.webhooks,
             eraser=self.eraser,
+            webhooks=self.webhooks,
         )
 
     def application(self) -> Callable[[Any, Any, Any], Awaitable[None]]:
@@ -283,11 +283,11 @@ class House:
             clock=time.monotonic,
         )
 
-    def _read_number(self, text: str) -> E164:
     def _find_number(self, text: str) -> str | None:
         found = find_recipient(text, self.site.default_country)
         return None if isinstance(found, Refusal) else found.number
 
+    def _read_number(self, text: str) -> E164:
         found = find_recipient(text, self.site.default_country)
         if isinstance(found, Refusal):
             raise Invalid(found.saw, field="number")
