@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from sqlalchemy import Connection, insert, update
+from sqlalchemy import Connection, event, insert, update
 
 from smspipe import eventlog, optouts
 from smspipe.db import Database, Writer, migrate, open_database
@@ -369,3 +369,25 @@ def test_a_webhook_is_told_no_more_than_the_alarm() -> None:
         "what": "Everything is stopped.", "raised_at": "2026-03-01T12:00:00.000Z", "resolved_at": None,
         "at": "2026-03-01T12:00:01.000Z",
     }  # fmt: skip
+
+
+async def test_what_is_asked_every_few_seconds_is_answered_by_indexes(world: World) -> None:
+    plans: list[str] = []
+    with world.database.read() as connection:
+        for ask in (
+            lambda: alarms.last_ends(connection, SHOP, NOW, 20),
+            lambda: alarms.in_doubt(connection, NOW),
+        ):
+            seen: list[tuple[str, Any]] = []
+
+            def note(_c: Any, _u: Any, statement: str, parameters: Any, *_: Any, into: Any = seen) -> None:
+                into.append((statement, parameters))
+
+            event.listen(world.database.engine, "before_cursor_execute", note)
+            ask()
+            event.remove(world.database.engine, "before_cursor_execute", note)
+            for statement, parameters in seen:
+                plans += [row[3] for row in connection.exec_driver_sql(f"explain query plan {statement}", parameters)]
+    searched = [plan for plan in plans if plan.startswith(("SCAN", "SEARCH"))]
+    assert [plan for plan in searched if "INDEX" not in plan] == []
+    assert any("deliveries_open" in plan for plan in searched)

@@ -11,10 +11,14 @@ from enum import StrEnum
 from typing import Final
 
 import msgspec
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, literal_column, select, update
 
-from smspipe.deliveries.tables import alarms
+from smspipe.deliveries.keeping import id_at
+from smspipe.deliveries.tables import alarms, deliveries
+from smspipe.model.delivery import Status
+from smspipe.model.ids import DestinationId
 
+_ENDS: Final = (Status.ACCEPTED, Status.DELIVERED, Status.FAILED, Status.UNDELIVERED)
 RECENT: Final = 100
 """Alarms that are over, as many as are listed."""
 
@@ -67,6 +71,33 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
     tell_at: datetime | None
     """When `state` is to be told to the webhook, None once it was."""
     tries: int
+
+
+def last_ends(connection: Connection, destination: DestinationId, since: datetime, most: int) -> list[Status]:
+    """Say how a destination's last texts ended that were made since an instant, of those whose end is known."""
+    mine = (
+        deliveries.c.destination_id == destination,
+        deliveries.c.id > id_at(since),  # which the index has, other than the time of creation
+        deliveries.c.status.in_(_ENDS),
+    )
+    found = connection.scalars(select(deliveries.c.status).where(*mine).order_by(deliveries.c.id.desc()).limit(most))
+    return [Status(each) for each in found]
+
+
+def in_doubt(connection: Connection, before: datetime) -> dict[DestinationId, int]:
+    """Count the texts that are in doubt and left before an instant, by destination."""
+    d = deliveries.c
+    rows = connection.execute(
+        select(d.destination_id, func.count())
+        # the first condition is the index's own, word for word: SQLite would not see that the second implies it
+        .where(
+            d.status.in_((literal_column("'unconfirmed'"), literal_column("'held'"))),
+            d.status == literal_column("'unconfirmed'"),
+            func.coalesce(d.sent_at, d.created_at, type_=d.created_at.type) <= before,
+        )
+        .group_by(d.destination_id)
+    )
+    return {DestinationId(destination): n for destination, n in rows}
 
 
 def list_open(connection: Connection) -> list[Alarm]:

@@ -30,8 +30,8 @@ IN_DOUBT: Final = (Status.SENDING, Status.UNCONFIRMED)
 FIRST: Final = DeliveryId("")
 
 
-def _id_at(at: datetime) -> str:
-    """Give the least id that a delivery made at an instant may have: the first 48 bits are its milliseconds."""
+def id_at(at: datetime) -> str:
+    """Give what is less than the id of any delivery made from an instant on: its first 48 bits are milliseconds."""
     milliseconds = f"{max(0, to_micros(at) // 1000):012x}"
     return f"{milliseconds[:8]}-{milliseconds[8:]}"
 
@@ -49,7 +49,7 @@ def old(
         most: how many.
         with_words: only those that have their text still.
     """
-    wanted = [deliveries.c.id > after, deliveries.c.id < _id_at(before), deliveries.c.status.in_(_SETTLED)]
+    wanted = [deliveries.c.id > after, deliveries.c.id < id_at(before), deliveries.c.status.in_(_SETTLED)]
     if with_words:
         wanted.append(deliveries.c.body.is_not(None))
     return [

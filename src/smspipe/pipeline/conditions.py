@@ -12,14 +12,13 @@ import msgspec
 from sqlalchemy import Connection
 
 from smspipe import eventlog
-from smspipe.deliveries import budget, queries, stop, velocity
+from smspipe.deliveries import alarms, budget, queries, stop, velocity
 from smspipe.deliveries.alarms import Kind
 from smspipe.deliveries.queries import Query
 from smspipe.destinations import registry
 from smspipe.guards.budget import budgets_of, purses_of
 from smspipe.model.clock import to_iso
 from smspipe.model.delivery import Status
-from smspipe.model.ids import DestinationId
 from smspipe.model.limits import Purse
 from smspipe.pipeline import fanout
 from smspipe.pipeline.prepare import Plan
@@ -34,7 +33,6 @@ _LOOKED_BACK: Final = timedelta(hours=1)
 UNCONFIRMED_FOR: Final = timedelta(minutes=15)
 BACKLOG_FOR: Final = timedelta(seconds=60)
 VELOCITY_FOR: Final = timedelta(minutes=10)
-_MANY: Final = 1000
 
 
 class Condition(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,11 +48,9 @@ Question = Callable[[Connection, Plan, datetime], Iterator[Condition]]
 
 def failing(connection: Connection, plan: Plan, now: datetime) -> Iterator[Condition]:
     """Look at each destination's last texts of the last hour whose end is known."""
-    good, bad = (Status.ACCEPTED, Status.DELIVERED), (Status.FAILED, Status.UNDELIVERED)
     for id_, prepared in plan.destinations.items():
-        last = queries.list_deliveries(connection, Query(destination=id_, after=now - _LOOKED_BACK), limit=LAST)
-        ends = [each for each in last if each.status in (*good, *bad)]
-        failed = sum(each.status in bad for each in ends)
+        ends = alarms.last_ends(connection, id_, now - _LOOKED_BACK, LAST)
+        failed = sum(each in (Status.FAILED, Status.UNDELIVERED) for each in ends)
         if len(ends) >= LEAST and failed >= SHARE * len(ends):
             what = f"{failed} of the last {len(ends)} texts of {prepared.destination.name!r} failed."
             yield Condition(kind=Kind.FAILING, destination_id=id_, what=what)
@@ -84,12 +80,8 @@ def silence(connection: Connection, plan: Plan, now: datetime) -> Iterator[Condi
 
 def unconfirmed(connection: Connection, plan: Plan, now: datetime) -> Iterator[Condition]:
     """Count, for each destination, the texts that have been in doubt for a while."""
-    found: dict[DestinationId, int] = {}
-    for each in queries.list_deliveries(connection, Query(status=Status.UNCONFIRMED), limit=_MANY):
-        if now - (each.sent_at or each.created_at) >= UNCONFIRMED_FOR:
-            found[each.destination_id] = found.get(each.destination_id, 0) + 1
     minutes = int(UNCONFIRMED_FOR.total_seconds() // 60)
-    for id_, n in found.items():
+    for id_, n in alarms.in_doubt(connection, now - UNCONFIRMED_FOR).items():
         prepared = plan.destinations.get(id_)
         name = repr(prepared.destination.name) if prepared is not None else "a destination that is off"
         what = f"{n} text{'' if n == 1 else 's'} of {name} in doubt for more than {minutes} minutes."
