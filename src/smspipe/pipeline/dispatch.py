@@ -43,7 +43,7 @@ _UNKNOWN = 1_000_000
 """Counts as waiting until a claim has found the end."""
 _DRAIN_SECONDS = 10.0
 _TOO_MANY = 429
-_STOPPED_SECONDS = 120.0
+_STOPPED_SECONDS = 3600.0
 """How long a number's STOP is remembered for texts that were claimed before it: longer than any request waits."""
 _WAIT_AFTER_FAULT = 1.0
 """Seconds until a settlement that the database refused is tried again."""
@@ -111,8 +111,8 @@ class Dispatch:
         self._looked_at = clock()
         self._blocked: dict[DestinationId, datetime] = {}
         """Destinations whose sender's pace leaves no room until an instant."""
-        self._stopped: set[tuple[str, str]] = set()
-        """Who said STOP to which sender while texts to them may have been claimed already."""
+        self._stopped: dict[tuple[str, str], float] = {}
+        """Who said STOP to which sender while texts to them may have been claimed already; until when it matters."""
         self._free = slots
         self._answers: deque[Settlement] = deque()
         self._remembered: dict[DeliveryId, Delivery] = {}
@@ -137,15 +137,22 @@ class Dispatch:
         self._backlog += _UNKNOWN if waiting is None else waiting
         self._submit()
 
-    def stop_texts(self, pairs: Iterable[tuple[str, str]]) -> None:
-        """Let no request leave for (number, sender) pairs that was claimed before their opt-out was recorded."""
-        pairs = set(pairs)
-        self._stopped |= pairs
-        asyncio.get_running_loop().call_later(_STOPPED_SECONDS, self._stopped.difference_update, pairs)
+    def stop_texts(self, pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+        """
+        Let no request leave for (number, sender) pairs that was claimed before their opt-out was recorded.
+
+        Give those that were not stopped already.
+        """
+        now = asyncio.get_running_loop().time()
+        self._stopped = {pair: until for pair, until in self._stopped.items() if until > now}
+        fresh = [pair for pair in pairs if pair not in self._stopped]
+        self._stopped.update(dict.fromkeys(fresh, now + _STOPPED_SECONDS))
+        return fresh
 
     def allow_texts(self, pairs: Iterable[tuple[str, str]]) -> None:
         """Take back what `stop_texts` said."""
-        self._stopped.difference_update(pairs)
+        for pair in pairs:
+            self._stopped.pop(pair, None)
 
     def unblock(self) -> None:
         """Forget what was known of paces, which may have been set anew."""
