@@ -179,6 +179,7 @@ def test_what_would_be_too_old_in_the_morning_is_refused_at_once() -> None:
         ("+18085550123", ("Pacific/Honolulu",)),
         ("+4366412345678", ("Europe/Vienna",)),
         ("no number", ()),
+        ("+15005550009", ()),
         ("+88213300000", ()),
     ],
 )

@@ -193,7 +193,7 @@ def test_old_rows_are_forgotten_and_what_waits_is_kept(connection: Connection) -
     settle(connection, gone, Move.ACCEPT, NOW, sid=MessageSid("SM1"))
     (waits,) = happen(connection, plan, [an_event_at(2, NOW)], NOW)
     passes.forget_old(connection, NOW + timedelta(days=40))
-    kept = connection.exec_driver_sql("select delivery_id from passes").all()
+    kept = connection.exec_driver_sql("select distinct delivery_id from passes").all()
     assert kept == [(waits.id,)]
 
 

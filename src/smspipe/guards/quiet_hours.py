@@ -31,6 +31,8 @@ _DAY: Final = timedelta(days=1)
 _SECOND: Final = timedelta(seconds=1)
 _LONGEST_SEARCH: Final = timedelta(days=9)
 """Windows repeat every week; what is not allowed within one and a change of the clocks never is."""
+_MOST_ZONES: Final = 20
+"""More than any country has: a number that is of no place in North America leaves forty open, and so tells nothing."""
 _UNKNOWN: Final = "Etc/Unknown"
 _SHARED_CODE: Final = 1
 """The calling code that twenty-five countries share: there the area code says more than the country."""
@@ -106,7 +108,8 @@ def zones_of_number(number: str) -> tuple[str, ...]:
         if parsed.country_code == _SHARED_CODE
         else timezone.time_zones_for_number
     )
-    return tuple(sorted(zone for zone in look_up(parsed) if zone != _UNKNOWN and is_zone(zone)))
+    zones = tuple(sorted(zone for zone in look_up(parsed) if zone != _UNKNOWN and is_zone(zone)))
+    return zones if len(zones) <= _MOST_ZONES else ()
 
 
 def first_allowed(at: datetime, zones: Sequence[str], windows: Sequence[QuietWindow]) -> datetime | None:
