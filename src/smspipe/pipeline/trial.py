@@ -93,9 +93,9 @@ class _Untouched:
 
     def twin(
         self,
-        destination: DestinationId,
-        to: str,
-        body: str,
+        destination: DestinationId,  # noqa: ARG002 (a `Known`)
+        to: str,  # noqa: ARG002 (a `Known`)
+        body: str,  # noqa: ARG002 (a `Known`)
         within: timedelta | None,  # noqa: ARG002 (a `Known`)
     ) -> DestinationId | None:
         """Name none."""
