@@ -18,8 +18,7 @@ FRESH = {
     "test_account_filters": [],
     "test_account_filters_default_checked": None,
     "updated_at": None,
-    "smspipe": {"stopped": None, "held": 0,
-                "alarms": {"webhook_url": None, "text_to": None, "destination_id": None}},
+    "smspipe": {"stopped": None, "held": 0, "alarms": {"webhook_url": None, "text_to": None, "destination_id": None}},
 }
 
 
