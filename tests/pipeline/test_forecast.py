@@ -20,6 +20,7 @@ from smspipe.capture import events_of
 from smspipe.db import Database, migrate, open_database
 from smspipe.db.engine import begin_write
 from smspipe.deliveries import queries
+from smspipe.guards.prices import ESTIMATE
 from smspipe.model.destination import Destination, Route, Text
 from smspipe.model.errors import Invalid
 from smspipe.model.event import Door, Event, Payload
@@ -262,6 +263,8 @@ def test_the_figures_are_those_of_the_events(tmp_path: Path) -> None:
     here = found.here
     assert (found.events, here.matched, here.texts, here.segments) == (24, 16, 15, 15)
     assert [(each.reason, each.count) for each in here.refused] == [(Reason.RECIPIENT_INVALID, 1)]
+    assert (here.cost, here.currency) == (f"{15 * ESTIMATE.of('US', 'number') / 1e6:.2f}", "USD")
+    assert float(here.cost) > 0
     assert here.worst is not None
     assert (here.worst.at, here.worst.segments, here.worst.pace) == (MARCH, 15, 1.0)
     # 15 texts within 21 seconds at one a second: two of three seconds bring one, so nothing waits for long

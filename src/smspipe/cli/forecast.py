@@ -215,6 +215,7 @@ def print_forecast(found: Mapping[str, Any]) -> None:
             ("Unreadable", f"{found['unreadable']:,}: {found['why_unreadable']}" if found.get("unreadable") else None),
             ("Matched", f"{here['matched']:,}"),
             ("Texts", f"{here['texts']:,} to {here['recipients']:,} numbers, {here['segments']:,} segments"),
+            ("Cost", f"about {here['cost']} {here['currency']}"),
             ("Waiting", ", ".join(f"{count:,} for {reason}" for reason, count in here["waiting"].items())),
             ("Worst minute", _worst(here["worst"])),
         )

@@ -6,11 +6,14 @@ import zlib
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Final
 
 import msgspec
 
+from smspipe.guards.country import bare, look_up
 from smspipe.guards.pace import default_pace
+from smspipe.guards.prices import MICROS, kind_of
 from smspipe.model.event import Event
 from smspipe.model.message import Message
 from smspipe.model.outcome import Reason
@@ -78,6 +81,9 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     recipients: int
     """Distinct numbers that would get a text."""
     segments: int
+    cost: str
+    """Estimated by the price table, a decimal number."""
+    currency: str
     refused: tuple[Refused, ...]
     """The most frequent first."""
     waiting: Mapping[str, int]
@@ -107,6 +113,7 @@ class Tally:
         self._waits: dict[str, float] = {}
         self._drawn: list[tuple[int, str, int, Example]] = []
         self._numbers = _Numbers()
+        self._micros = 0
 
     def count_match(self) -> None:
         """Count an event that the filter lets through."""
@@ -134,6 +141,8 @@ class Tally:
         self._texts[day] += 1
         self._segments[day] += text.segments
         self._numbers.add(text.to)
+        price = self._prepared.site.prices.of(look_up(bare(text.to)).region, kind_of(text.sender))
+        self._micros += price * max(1, text.segments)
         self._count_pace(text, leaves)
         self._draw(event, decision, text, at)
 
@@ -178,6 +187,8 @@ class Tally:
             texts=self._texts.total(),
             recipients=self._numbers.count(),
             segments=self._segments.total(),
+            cost=f"{Decimal(self._micros) / MICROS:.2f}",
+            currency=self._prepared.site.prices.currency,
             refused=tuple(
                 Refused(
                     reason=reason,
