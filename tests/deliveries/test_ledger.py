@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from itertools import product
 from typing import Any
 
+import msgspec
 import pytest
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
@@ -287,3 +288,13 @@ def test_a_reader_sees_nothing_of_a_transaction_that_is_not_committed(
     put(connection, a_delivery())
     with database.read() as other:
         assert queries.list_deliveries(other, Query(), limit=10) == []
+
+
+def test_an_answer_to_an_earlier_attempt_moves_nothing(connection: Connection) -> None:
+    """A person had it sent again while the first request still hung: its end says nothing of the second."""
+    delivery = a_delivery(Status.SENDING, attempts=2)
+    put(connection, delivery)
+    earlier = msgspec.structs.replace(delivery, attempts=1)
+    for made in (Move.LOSE, Move.FAIL, Move.ACCEPT):
+        assert settle(connection, [move(earlier, made)]) == 0
+    assert row(connection, delivery).status is Status.SENDING

@@ -98,7 +98,7 @@ def test_one_that_comes_into_doubt_again_can_be_forced_again(connection: Connect
     put(connection, delivery)
     assert again(connection, wish=Wish(force=True), why="First.") == 1
     ledger.claim(connection, [delivery], NOW + SECOND)
-    ledger.settle(connection, [move(delivery, Move.LOSE)])
+    ledger.settle(connection, [move(row(connection, delivery), Move.LOSE)])
     assert again(connection, wish=Wish(force=True), why="Second.") == 1
     (told,) = evidence.receipts_of(connection, delivery.id)
     assert told.attempt == 2
@@ -163,7 +163,7 @@ def test_what_fails_again_in_the_meantime_has_no_second_turn(connection: Connect
     wish = Wish(as_of=NOW)
     assert again(connection, wish=wish) == 1
     ledger.claim(connection, [delivery], NOW + SECOND)
-    ledger.settle(connection, [move(delivery, Move.FAIL, reason=Reason.TWILIO_REJECTED)])
+    ledger.settle(connection, [move(row(connection, delivery), Move.FAIL, reason=Reason.TWILIO_REJECTED)])
     assert again(connection, wish=wish) == 0
     assert look_ahead(connection, wish, anyone).left_alone == {LeftAlone.CHANGED: 1}
     assert again(connection, wish=Wish(as_of=NOW + SECOND)) == 1
@@ -298,7 +298,7 @@ def test_a_text_that_is_sent_after_all_takes_its_place_again(connection: Connect
     again(connection)
     assert not is_vacant(connection)
     ledger.claim(connection, [sending], NOW + SECOND)
-    ledger.settle(connection, [move(sending, Move.FAIL)])
+    ledger.settle(connection, [move(row(connection, sending), Move.FAIL)])
     assert is_vacant(connection), "it failed again"
 
 

@@ -104,6 +104,7 @@ _ACCEPT = Hot(
     update(deliveries)
     .where(
         deliveries.c.id == bindparam("of"),
+        deliveries.c.attempts == bindparam("attempt"),
         or_(*(deliveries.c.status == literal_column(repr(source.value)) for source in sources(Move.ACCEPT))),
     )
     .values(
@@ -118,7 +119,7 @@ _ACCEPT = Hot(
         twilio_status=bindparam("word"),
         billed_segments=bindparam("billed"),
     ),
-    ("of", "new_sid", "at", "ask", "word", "billed"),
+    ("of", "attempt", "new_sid", "at", "ask", "word", "billed"),
 )
 """The move that nearly all deliveries make; `_moving` builds the others."""
 
@@ -237,7 +238,12 @@ def _moving(move: Move) -> Update:
     """Build the one statement for `move`; what is learnt but once stays as it is where there is nothing new."""
     return (
         update(deliveries)
-        .where(deliveries.c.id == bindparam("of"), or_(*(deliveries.c.status == source for source in sources(move))))
+        .where(
+            deliveries.c.id == bindparam("of"),
+            # an answer to an earlier attempt says nothing of the one that is under way
+            deliveries.c.attempts == bindparam("attempt"),
+            or_(*(deliveries.c.status == source for source in sources(move))),
+        )
         .values(
             status=target(move),
             sid=func.coalesce(bindparam("new_sid"), deliveries.c.sid),
@@ -265,10 +271,13 @@ def settle(connection: Connection, settlements: Sequence[Settlement]) -> int:
     """
     by_move: dict[Move, list[dict[str, Any]]] = {}
     accepted = [
-        (each.delivery.id, each.sid, to_micros(each.at), _micros(each.ask_at), each.twilio_status, each.billed_segments)
+        (
+            each.delivery.id, each.delivery.attempts, each.sid, to_micros(each.at), _micros(each.ask_at),
+            each.twilio_status, each.billed_segments,
+        )
         for each in settlements
         if each.move is Move.ACCEPT
-    ]
+    ]  # fmt: skip
     made = _ACCEPT.run(connection, accepted) if accepted else 0
     for each in settlements:
         if each.move is Move.ACCEPT:
@@ -276,6 +285,7 @@ def settle(connection: Connection, settlements: Sequence[Settlement]) -> int:
         by_move.setdefault(each.move, []).append(
             {
                 "of": each.delivery.id,
+                "attempt": each.delivery.attempts,
                 "new_sid": each.sid,
                 "new_reason": each.reason,
                 "new_code": each.error_code,

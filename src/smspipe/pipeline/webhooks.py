@@ -158,6 +158,9 @@ class Webhooks:
             self._pipe.dispatch.allow_texts(stopped)
         elif keyword.family is Family.START:
             self._pipe.dispatch.allow_texts(pairs)
+        elif keyword.family is Family.STOP:
+            # once more: a START that was written down before it has just taken it back
+            self._pipe.dispatch.stop_texts(pairs)
         log.info("inbound", sid=text.sid, number=mask(text.sender), keyword=keyword.family.value,
                  repeated=applied.repeated)  # fmt: skip
 
