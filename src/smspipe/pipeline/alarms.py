@@ -20,7 +20,6 @@ from smspipe.deliveries import alarms
 from smspipe.deliveries.alarms import Alarm, Kind, State
 from smspipe.destinations import Keyring
 from smspipe.destinations.oncall import OnCall, get_on_call, get_secret
-from smspipe.model.errors import Fault
 from smspipe.model.ids import DestinationId
 from smspipe.pipeline.conditions import QUESTIONS, Condition, Question
 from smspipe.pipeline.prepare import Plan, obstacle
@@ -95,9 +94,9 @@ class Alarms:
         while True:
             try:
                 await self.look()
-            except Fault as error:
+            except Exception as error:  # noqa: BLE001 (whatever it is, the next round must come)
                 count("smspipe_faults_total")
-                log.error("alarms_failed", error=str(error))
+                log.error("alarms_failed", error=str(error), kind=type(error).__name__)
             await asyncio.sleep(EVERY_SECONDS)
 
     async def look(self) -> None:

@@ -22,7 +22,6 @@ from smspipe import eventlog
 from smspipe.capture import Refused, events_of
 from smspipe.db import Database, Writer
 from smspipe.deliveries import keeping
-from smspipe.model.errors import Fault
 from smspipe.model.ids import DeliveryId, EventUuid
 from smspipe.telemetry import count, gauge
 
@@ -105,9 +104,9 @@ class Retention:
             await asyncio.sleep(_EVERY_SECONDS)
             try:
                 await self.sweep()
-            except Fault as error:
+            except Exception as error:  # noqa: BLE001 (whatever it is, the next round must come)
                 count("smspipe_faults_total")
-                log.error("retention_failed", error=str(error))
+                log.error("retention_failed", error=str(error), kind=type(error).__name__)
 
     async def sweep(self) -> Swept:
         """Delete everything that is old by now; give what it was."""
