@@ -118,7 +118,7 @@ def read_newest(connection: Connection, limit: int, limit_bytes: int) -> list[Pa
 
 
 def positions_between(connection: Connection, since: datetime, until: datetime) -> tuple[int, int]:
-    """Give the first and last position of the requests that arrived from `since` on, before `until`; (1, 0) for none."""
+    """Give the first and last position of the requests that came from `since` on, before `until`; (1, 0) for none."""
     first, last = connection.execute(
         select(func.min(requests.c.position), func.max(requests.c.position)).where(
             requests.c.received_at >= since, requests.c.received_at < until
