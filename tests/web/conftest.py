@@ -221,8 +221,13 @@ async def running(tmp_path: Path, application: Any) -> AsyncIterator[Api]:
         project_name=SITE.project["name"],
         project_token="phc_the-token-of-the-tests",
         eraser=Eraser(
-            database=database, writer=writer, hasher=hasher, clock=clock, forget=lambda: None,
-            settled=lambda _: None, read_number=read_number,
+            database=database,
+            writer=writer,
+            hasher=hasher,
+            clock=clock,
+            forget=lambda: None,
+            settled=lambda _: None,
+            read_number=read_number,
         ),
         halt=Halt(writer=writer, client=client, clock=clock, settled=lambda *_: None),
     )
