@@ -154,8 +154,8 @@ def check_fates(service: Sender, twin: Twin, events: list[dict[str, Any]]) -> li
     for event in events:
         row = only_row(service, event)
         match row["status"]:
-            case "accepted":
-                assert texts[phone_of(event)] == 1, "the ledger says accepted, and there is no text"
+            case "accepted" | "delivered" as taken:
+                assert texts[phone_of(event)] == 1, f"the ledger says {taken}, and there is no text"
             case "unconfirmed":
                 assert row["reason"] == "unconfirmed"
                 assert row["error_message"]

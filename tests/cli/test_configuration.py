@@ -111,7 +111,7 @@ def test_a_change_is_shown_in_the_words_of_the_file(on: Run, texts: Path) -> Non
     texts.write_text(texts.read_text().replace("  - order shipped\n", "  - order sent\n").replace("cooldown:", "# "))
     shown = on("plan", texts).out
     assert "\n      - - order shipped\n      + - order sent\n" in shown
-    assert "    cooldown\n      - key: \"{recipient}\"\n      - seconds: 60\n" in shown
+    assert '    cooldown\n      - key: "{recipient}"\n      - seconds: 60\n' in shown
     assert on("apply", texts).out == "Order shipped: changed\nWelcome: as it was\n"
 
 

@@ -224,4 +224,6 @@ def test_secrets_do_not_show_in_the_settings_repr(tmp_path: Path) -> None:
 
 
 def test_the_settings_that_are_secret_are_marked_for_who_prints_them() -> None:
-    assert {setting.name for setting in SETTINGS if setting.secret} == {"secret_key", "api_key", "hook_secret"}
+    assert {setting.name for setting in SETTINGS if setting.secret} == {
+        "secret_key", "api_key", "hook_secret", "twilio_webhook_keys",
+    }  # fmt: skip

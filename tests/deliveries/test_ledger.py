@@ -13,7 +13,7 @@ from smspipe.db import Database
 from smspipe.deliveries import ledger, queries
 from smspipe.deliveries.ledger import claim, due, heads, known, settle
 from smspipe.deliveries.queries import Query
-from smspipe.deliveries.states import MOVES, Move, sources, target
+from smspipe.deliveries.states import MOVES, Move, target
 from smspipe.model.delivery import Delivery, Status
 from smspipe.model.ids import DeliveryId, DestinationId, EventUuid, MessageSid
 from smspipe.model.outcome import Reason, Step

@@ -58,7 +58,13 @@ def test_the_number_of_a_stored_account_means_the_second_family() -> None:
 
 
 def test_what_is_in_posthogs_shape_is_passed_by() -> None:
-    long: dict[str, Any] = {"id": "x", "name": "a", "inputs": {"smsBody": {"value": "Hi"}}, "masking": None, "filters": {"events": []}}
+    long: dict[str, Any] = {
+        "id": "x",
+        "name": "a",
+        "inputs": {"smsBody": {"value": "Hi"}},
+        "masking": None,
+        "filters": {"events": []},
+    }
     assert expand(long | {"status": {"state": 1}, "created_at": "…"}) == long
 
 

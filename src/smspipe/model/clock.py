@@ -19,11 +19,11 @@ def to_micros(at: datetime) -> int:
     """
     Count the whole microseconds from 1970 to `at`, exactly.
 
-    A float's 53 bits hold the count within a quarter of a microsecond for three centuries around 1970, so rounding it
+    A float's 53 bits hold the count within a quarter of a microsecond for a century and more around 1970, so rounding
     is exact there, at a sixth of the cost of dividing spans; beyond, the spans are divided.
     """
     seconds = at.timestamp()
-    if -5e9 < seconds < 5e9:
+    if -4e9 < seconds < 4e9:
         return round(seconds * 1e6)
     return (at - EPOCH) // _MICROSECOND
 

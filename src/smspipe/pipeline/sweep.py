@@ -335,9 +335,9 @@ class Sweep:
             case Absent():
                 since = self._known_since.setdefault(delivery.id, asked.began)
                 # An instant that lies ahead was written by a clock that has been set back: then the other one decides.
-                known = [at for at in (delivery.sent_at, delivery.settled_at) if at is not None and at <= now]
+                moments = [at for at in (delivery.sent_at, delivery.settled_at) if at is not None and at <= now]
                 proved = asked.began - since >= self._settling.total_seconds() and all(
-                    asked.began_at - at >= self._settling for at in known
+                    asked.began_at - at >= self._settling for at in moments
                 )
                 if not proved:
                     return None, None, self._ask_later(connection, delivery, later, looks)
