@@ -1,7 +1,9 @@
 """`smspipe deliveries` and `smspipe explain`, on a running service and on a stopped one."""
 
 import json
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -246,6 +248,12 @@ def test_a_stopped_installation_is_read_in_place(start: Start, tmp_path: Path, s
     ended = run_process(*words, cwd=tmp_path)
     assert (ended.status, ended.out, ended.err) == (0, running, "")
     assert run_process("explain", uuid, "--data", service.folder, cwd=tmp_path).out == explained
+    with closing(sqlite3.connect(service.folder / "smspipe.db")) as database:
+        database.executescript("delete from event_index; delete from requests")
+    told = smspipe("explain", "--to", ADA, "--data", service.folder)
+    assert told.status == 0, "the event is kept no more, and its delivery is"
+    assert "not kept any more" in told.out
+    assert "Orders: " in told.out
 
 
 def test_an_address_left_by_a_killed_service_is_passed_by(start: Start, tmp_path: Path) -> None:

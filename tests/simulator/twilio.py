@@ -2,8 +2,7 @@
 Twilio, as far as its documentation tells: texts, their lives, callbacks, lists, refusals and troubles.
 
 It is not the sandbox, which lives on the event loop of the process and would die with it; this one goes on while there
-is no process, throws its dice with the story's, and costs microseconds. `test_twin.py` holds its answers to those of
-the sandbox.
+is no process, throws its dice with the story's, and costs microseconds.
 
 Source:
     https://www.twilio.com/docs/messaging/api/message-resource

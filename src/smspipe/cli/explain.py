@@ -6,7 +6,7 @@ import typer
 
 from smspipe.cli import output
 from smspipe.cli.choosing import plain_number
-from smspipe.cli.client import PROJECT, NotFound, open_client, segment
+from smspipe.cli.client import PROJECT, Client, NotFound, open_client, segment
 from smspipe.cli.options import AsJson, Data, Misused, Url, example
 from smspipe.model.errors import Fault
 
@@ -32,24 +32,25 @@ def explain(
     if (event is None) == (to is None):
         raise Misused("Give either an event's uuid, or --to with a phone number: `smspipe explain --help`.")
     with open_client(data, url) as client:
-        if event is not None:
-            uuids = [event.lower()]
-        else:
-            uuids = []
+        rows: dict[str, list[dict[str, Any]]] = {} if event is None else {event.lower(): []}
+        if to is not None:
             # One event may stand in the ledger several times, once for each destination and recipient.
             for each in client.deliveries(limit * 20, to=plain_number(to)):
-                if each["event_uuid"] not in uuids and len(uuids) < limit:
-                    uuids.append(each["event_uuid"])
-            if not uuids:
+                if each["event_uuid"] in rows or len(rows) < limit:
+                    rows.setdefault(each["event_uuid"], []).append(each)
+            if not rows:
                 raise NotFound(
                     f"No event led to a text for {to}, or to a decision against one. "
                     "If you know the event, `smspipe explain EVENT_UUID` says more."
                 )
         found = []
-        for uuid in output.progress(uuids, "Asking", len(uuids)):
+        for uuid in output.progress(list(rows), "Asking", len(rows)):
             try:
                 found.append(client.get(f"{PROJECT}/events/{segment(uuid)}/explain/"))
             except NotFound as error:
+                if rows[uuid]:
+                    found.append(_of_ledger(client, rows[uuid]))
+                    continue
                 raise Fault(
                     f"No event {uuid} has arrived. Look at what the SDK was answered, and at its host setting."
                 ) from error
@@ -62,6 +63,29 @@ def explain(
         print_explanation(each, only_to=plain_number(to))
 
 
+def _of_ledger(client: Client, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Tell of an event that the log has let go what the ledger still knows."""
+    names = {each["id"]: each["name"] for each in client.destinations()}
+    full = [client.get(f"{PROJECT}/deliveries/{segment(each['id'])}/") for each in rows]
+    first = full[0]
+    verdicts = [
+        {
+            "destination_id": each["destination_id"],
+            "destination": names.get(each["destination_id"], "A deleted destination"),
+            "outcome": each["status"],
+            "reason": each["reason"],
+            "sentence": each["error_message"] or "The event itself is kept no more; this is what the ledger knows.",
+            "steps": each["steps"],
+            "deliveries": [each],
+        }
+        for each in full
+    ]
+    return {
+        "event_uuid": first["event_uuid"], "event": first["event"], "distinct_id": first["distinct_id"],
+        "timestamp": None, "received_at": first["created_at"], "arrivals": 1, "destinations": verdicts,
+    }  # fmt: skip
+
+
 def print_explanation(found: dict[str, Any], only_to: str | None = None) -> None:
     """Print what became of an event; with a number, at the destinations that had something for it alone."""
     output.print_pairs(
@@ -69,7 +93,7 @@ def print_explanation(found: dict[str, Any], only_to: str | None = None) -> None
             ("Event", found["event"]),
             ("Uuid", found["event_uuid"]),
             ("Person", found["distinct_id"]),
-            ("Happened", output.utc_time(found["timestamp"])),
+            ("Happened", output.utc_time(found["timestamp"]) if found["timestamp"] else "not kept any more"),
             ("Arrived", output.utc_time(found["received_at"]) + _times(found["arrivals"])),
         )
     )
