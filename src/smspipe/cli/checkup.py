@@ -254,8 +254,8 @@ def _check_callbacks(public_url: str | None) -> Check:
     if public_url is None:
         return _note(
             "callbacks",
-            "This version does not ask Twilio to report what became of a text.",
-            "Set SMSPIPE_PUBLIC_URL to the address where others reach this service, for links in texts.",
+            "Twilio is asked what became of a text, since it cannot reach this service to tell.",
+            "Set SMSPIPE_PUBLIC_URL to the address where others reach it: reports and answers like STOP come at once.",
         )
     answer = _ask(public_url + "/healthz")
     if answer is None or answer[1].strip() != b"ok":

@@ -14,7 +14,7 @@ from smspipe.db.engine import Database, begin_write, end_write
 from smspipe.db.types import metadata
 from smspipe.model.errors import Invalid
 
-NEWEST: Final = "0001"
+NEWEST: Final = "0002"
 """The revision that the keepers' tables describe."""
 _SCRIPTS: Final = Path(__file__).parent / "migrations"
 
@@ -55,8 +55,8 @@ def revision_of(database: Database) -> str | None:
         return found
 
 
-def upgrade(connection: Connection) -> None:
-    """Run the migrations that this database has not had, in the transaction that is open."""
+def upgrade(connection: Connection, to: str = "head") -> None:
+    """Run the migrations that this database has not had, up to a revision, in the transaction that is open."""
     from alembic import command
     from alembic.config import Config
 
@@ -65,4 +65,4 @@ def upgrade(connection: Connection) -> None:
     config.attributes["connection"] = connection
     if not connection.in_transaction():
         connection.begin()  # SQLAlchemy must know of the transaction, or Alembic makes and commits one of its own
-    command.upgrade(config, "head")
+    command.upgrade(config, to)
