@@ -35,7 +35,8 @@ def in_the_docs(tmp: Path) -> list[Any]:
         file = tmp / f"{place}.yaml"
         file.write_text(each.text)
         if any(line and not line.startswith("#") for line in each.text.splitlines()):
-            found += [document.value for document in read_files(str(file))]
+            # a page on scenarios has files that name destinations and tell what happens to them
+            found += [each.value for each in read_files(str(file)) if "events" not in each.value]
     return found
 
 

@@ -137,5 +137,4 @@ def test_explaining_writes_nothing(connection: Connection) -> None:
 def test_every_status_has_a_sentence_with_what_went_wrong(status: Status) -> None:
     told = tell(a_delivery(status, error_message="Twilio said no.", steps=SEEN))
     assert told.endswith(".")
-    assert ("Twilio said no." in told) is (status not in (Status.SENDING, Status.ACCEPTED, Status.DELIVERED,
-                                                          Status.SUPPRESSED))  # fmt: skip
+    assert ("Twilio said no." in told) is (status not in (Status.SENDING, Status.ACCEPTED, Status.DELIVERED))
