@@ -63,6 +63,8 @@ class Office:
         self.heard: list[Heard] = []
         self.moved: list[Settlement] = []
         self.mended = 0
+        self.busy = False
+        """Texts are leaving."""
         self.sweep = self._sweep()
 
     def _sweep(self) -> Sweep:
@@ -77,6 +79,7 @@ class Office:
             heard=self.heard.append,
             moved=self.moved.append,
             mended=self._mend,
+            busy=lambda: self.busy,
         )
 
     def _mend(self) -> None:
@@ -597,3 +600,21 @@ async def test_what_is_not_learnt_when_the_service_ends_is_asked_by_the_next(off
     await office.mend()
     assert office.row(lost).status is Status.UNCONFIRMED
     assert (await office.look(lost)).sid == sid
+
+
+async def test_while_texts_are_leaving_only_what_is_in_doubt_is_asked_about(office: Office) -> None:
+    """Every question costs what a text costs; those that can wait do, for two minutes at most."""
+    now = office.now()
+    lost, taken = office.lose(to="+15005550001"), office.lose(Status.ACCEPTED, to="+15005550002", reason=None)
+
+    def due(patience: timedelta, at: datetime) -> set[DeliveryId]:
+        with office.database.read() as connection:
+            return {each.id for each in evidence.to_ask(connection, at, 10, patience=patience)}
+
+    at = now + timedelta(seconds=90)
+    assert due(timedelta(), at) == {lost.id, taken.id}
+    assert due(timedelta(minutes=2), at) == {lost.id}
+    assert due(timedelta(minutes=2), now + timedelta(minutes=3)) == {lost.id, taken.id}
+    office.busy = True
+    await office.look(lost)
+    assert office.row(taken).looks == 0

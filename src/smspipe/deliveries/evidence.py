@@ -77,9 +77,11 @@ def sids_to(connection: Connection, number: str) -> dict[str, DeliveryId]:
     return {sid: DeliveryId(id_) for sid, id_ in connection.execute(union(own, told))}
 
 
-def to_ask(connection: Connection, now: datetime, limit: int) -> list[Delivery]:
+def to_ask(connection: Connection, now: datetime, limit: int, *, patience: timedelta = timedelta()) -> list[Delivery]:
     """
     Give the deliveries that Twilio is to be asked about by now, those that wait longest first.
+
+    `patience` leaves those out that are not in doubt and have waited less than that.
 
     What is in doubt is asked about every minute. Where its time lies further ahead, a clock wrote it that has been set
     back since: it is due as well.
@@ -88,7 +90,8 @@ def to_ask(connection: Connection, now: datetime, limit: int) -> list[Delivery]:
         select(deliveries)
         .where(
             or_(
-                deliveries.c.ask_at <= now,
+                deliveries.c.ask_at <= now - patience,
+                and_(deliveries.c.ask_at <= now, deliveries.c.status == Status.UNCONFIRMED),
                 and_(deliveries.c.ask_at > now + _FAR_AHEAD, deliveries.c.status == Status.UNCONFIRMED),
             )
         )

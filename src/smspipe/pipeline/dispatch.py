@@ -43,6 +43,7 @@ _UNKNOWN = 1_000_000
 """Counts as waiting until a claim has found the end."""
 _DRAIN_SECONDS = 10.0
 _TOO_MANY = 429
+_A_MOMENT = 3.0
 _STOPPED_SECONDS = 3600.0
 """How long a number's STOP is remembered for texts that were claimed before it: longer than any request waits."""
 _WAIT_AFTER_FAULT = 1.0
@@ -123,10 +124,16 @@ class Dispatch:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at: datetime | None = None
         self._under_way = 0
+        self._busy_until = 0.0
         self._idle = asyncio.Event()
         self._idle.set()
         self._ending = False
         self._chance = chance
+
+    @property
+    def busy(self) -> bool:
+        """Say whether texts are leaving, or left a moment ago."""
+        return self._under_way > 0 or asyncio.get_running_loop().time() < self._busy_until
 
     def start(self) -> None:
         """Look for what waits in the ledger."""
@@ -238,6 +245,7 @@ class Dispatch:
 
     def _ended(self, account: Account, *, too_many: bool) -> None:
         self._under_way -= 1
+        self._busy_until = asyncio.get_running_loop().time() + _A_MOMENT
         if not self._under_way:
             self._idle.set()
         self._lanes.leave(account.sid, too_many=too_many)

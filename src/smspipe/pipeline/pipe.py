@@ -156,6 +156,7 @@ class Pipe:
             heard=self.heard,
             moved=self._moved,
             mended=self.changed,
+            busy=lambda: self.dispatch.busy,
         )
 
     async def start(self) -> None:

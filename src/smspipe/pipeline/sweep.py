@@ -47,6 +47,9 @@ _AT_ONCE: Final = 8
 _A_SECOND: Final = 20.0
 """Questions a second, at most: Twilio's limits are for sending."""
 _AGAIN_AFTER_FAULT: Final = 30.0
+_PATIENCE: Final = timedelta(minutes=2)
+"""How long a question that is not about a text in doubt waits while texts are leaving: those come first."""
+_LOOK_AGAIN: Final = timedelta(seconds=1)
 _FIRST_PROBE: Final = 60.0
 _LONGEST_PROBE: Final = 3600.0
 
@@ -92,6 +95,7 @@ class Sweep:
         heard: Callable[[Heard], None],
         moved: Callable[[Settlement], None],
         mended: Callable[[], None],
+        busy: Callable[[], bool],
         settling: timedelta = SETTLING,
     ) -> None:
         """
@@ -108,6 +112,7 @@ class Sweep:
             heard: told what a text's answer led to.
             moved: told of every move that a look at the list made.
             mended: told when a paused account works again.
+            busy: says whether texts are leaving: what is not in doubt is asked about later then.
             settling: how long after an attempt a look must begin, for absence to prove anything.
         """
         self._client = client
@@ -120,6 +125,7 @@ class Sweep:
         self._heard = heard
         self._moved = moved
         self._mended = mended
+        self._busy = busy
         self._settling = settling
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at: datetime | None = None
@@ -171,9 +177,10 @@ class Sweep:
             return
         self._looking = True
         now, room = self._clock(), len(self._asking) + _AT_ONCE
+        patience = _PATIENCE if self._busy() else timedelta()
 
         def job(connection: Connection) -> tuple[list[tuple[Delivery, Destination | None]], datetime | None]:
-            due = evidence.to_ask(connection, now, room)
+            due = evidence.to_ask(connection, now, room, patience=patience)
             loaded: dict[DestinationId, Destination | None] = {}
             for each in due:
                 if each.destination_id not in loaded:
@@ -205,7 +212,10 @@ class Sweep:
                 self._tasks.add(task)
                 task.add_done_callback(self._asked)
         gauge("smspipe_asking", len(self._asking))
-        if later is not None:
+        if self._busy():
+            # thousands may come to be due while texts are leaving: one look a second for all of them
+            self.expect(self._clock() + _LOOK_AGAIN)
+        elif later is not None:
             self.expect(later)
 
     def _asked(self, task: "asyncio.Task[None]") -> None:
