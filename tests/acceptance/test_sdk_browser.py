@@ -92,9 +92,14 @@ class Visit:
             if response.status >= 400:
                 self.complaints.append(f"{response.status} {response.request.method} {response.url}")
 
+        def failed(request: Request) -> None:
+            # what was under way when the page was left is broken off by the browser, and is nobody's fault
+            if request.failure != "net::ERR_ABORTED":
+                self.complaints.append(f"failed {request.url} {request.failure}")
+
         page.on("request", sent)
         page.on("response", answered)
-        page.on("requestfailed", lambda request: self.complaints.append(f"failed {request.url} {request.failure}"))
+        page.on("requestfailed", failed)
         page.on("pageerror", lambda error: self.complaints.append(f"page: {error}"))
         page.on("console", lambda message: self.complaints.append(f"{message.type}: {message.text}")
                 if message.type in ("error", "warning") else None)  # fmt: skip
