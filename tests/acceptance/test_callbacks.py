@@ -183,12 +183,12 @@ def test_a_destination_with_many_texts_does_not_keep_anothers_few_waiting(servic
     many, few = (make(service, name, filters=each) for name, each in zip(("Many", "Few"), filters, strict=True))
     twin.break_({"fault": "latency", "seconds": 0.1})
     bodies = [
-        batch(*({"event": "many", "distinct_id": str(nth), "properties": {"phone": number(nth), "body": "many"}}
+        batch(*({"event": "many", "distinct_id": str(nth), "properties": {"phone": number(3000 + nth), "body": "many"}}
                 for nth in range(first, first + 100)))
         for first in range(0, 600, 100)
     ]  # fmt: skip
     assert {*post_batches(service, bodies, connections=1)} == {200}
-    write(service, *(number(1000 + nth) for nth in range(10)), body="few", event="few")
+    write(service, *(number(4000 + nth) for nth in range(10)), body="few", event="few")
     eventually(lambda: len(twin.requests()) == 610, what="all texts")
     order = [request["form"]["Body"] for request in sorted(twin.requests(), key=lambda each: each["number"])]
     last_of_few = max(place for place, body in enumerate(order) if body == "few")
