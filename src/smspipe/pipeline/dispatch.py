@@ -45,7 +45,7 @@ _DRAIN_SECONDS = 10.0
 _TOO_MANY = 429
 _A_MOMENT = 3.0
 _STOPPED_SECONDS = 3600.0
-"""How long a number's STOP is remembered for texts that were claimed before it: longer than any request waits."""
+"""How long a STOP is remembered for texts that were claimed before it: longer than any request waits."""
 _WAIT_AFTER_FAULT = 1.0
 """Seconds until a settlement that the database refused is tried again."""
 _LONGEST_SLEEP = 60.0
@@ -113,7 +113,7 @@ class Dispatch:
         self._blocked: dict[DestinationId, datetime] = {}
         """Destinations whose sender's pace leaves no room until an instant."""
         self._stopped: dict[tuple[str, str], float] = {}
-        """Who said STOP to which sender while texts to them may have been claimed already; until when it matters."""
+        """Who said STOP to which sender, and when: texts to them may have been claimed before."""
         self._free = slots
         self._answers: deque[Settlement] = deque()
         self._remembered: dict[DeliveryId, Delivery] = {}
@@ -144,17 +144,16 @@ class Dispatch:
         self._backlog += _UNKNOWN if waiting is None else waiting
         self._submit()
 
-    def stop_texts(self, pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    def stop_texts(self, pairs: Iterable[tuple[str, str]]) -> None:
         """
-        Let no request leave for (number, sender) pairs that was claimed before their opt-out was recorded.
+        Let no request leave for (number, sender) pairs that was claimed before their opt-out was written down.
 
-        Give those that were not stopped already.
+        For the moment after that commit. What is claimed from then on was looked up in the register, which alone counts
+        there: an opt-out may be taken back.
         """
         now = asyncio.get_running_loop().time()
-        self._stopped = {pair: until for pair, until in self._stopped.items() if until > now}
-        fresh = [pair for pair in pairs if pair not in self._stopped]
-        self._stopped.update(dict.fromkeys(fresh, now + _STOPPED_SECONDS))
-        return fresh
+        self._stopped = {pair: at for pair, at in self._stopped.items() if now - at < _STOPPED_SECONDS}
+        self._stopped.update(dict.fromkeys(pairs, now))
 
     def allow_texts(self, pairs: Iterable[tuple[str, str]]) -> None:
         """Take back what `stop_texts` said."""
@@ -218,10 +217,15 @@ class Dispatch:
             return
         self._under_way += 1
         self._idle.clear()
-        self._lanes.enter(account.sid, lambda: self._request(delivery, account))
+        begun = asyncio.get_running_loop().time()
+        self._lanes.enter(account.sid, lambda: self._request(delivery, account, begun))
 
-    def _request(self, delivery: Delivery, account: Account) -> None:
-        if (delivery.to, delivery.sender) in self._stopped:
+    def _is_stopped(self, delivery: Delivery, begun: float) -> bool:
+        """Has the recipient said STOP since a delivery came here from its claim?"""
+        return bool(self._stopped) and self._stopped.get((delivery.to or "", delivery.sender or ""), -1.0) >= begun
+
+    def _request(self, delivery: Delivery, account: Account, begun: float) -> None:
+        if self._is_stopped(delivery, begun):
             # It was recorded after the claim had looked, and before the request left.
             self._ended(account, too_many=False)
             self._settle(_opted_out(delivery, self._clock()))
@@ -234,7 +238,7 @@ class Dispatch:
             request,
             lambda answer: self._answered(delivery, account, answer),
             # While a connection is opened somebody may say STOP: then it waits again, and the next claim ends it.
-            withdrawn=lambda: (delivery.to, delivery.sender) in self._stopped,
+            withdrawn=lambda: self._is_stopped(delivery, begun),
         )
         reached("dispatch.during_request")
 
@@ -383,6 +387,7 @@ class Dispatch:
         gauge("smspipe_sending", self._under_way)
         claimed = job.claimed
         for each in claimed.stopped:
+            self._remembered.pop(each.delivery.id, None)
             self._tell(each)
         self._blocked = {of: until for of, until in self._blocked.items() if until > self._clock()} | claimed.blocked
         self._free += job.asked - len(claimed.sending)

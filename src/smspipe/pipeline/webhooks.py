@@ -151,16 +151,12 @@ class Webhooks:
             log.info("inbound", sid=text.sid, number=mask(text.sender), keyword=None)
             return
         pairs = [(text.sender, ours) for ours in (text.to, text.service_sid) if ours is not None]
-        stopped = self._pipe.dispatch.stop_texts(pairs) if keyword.family is Family.STOP else []
         applied = await self._apply(text, keyword)
-        if applied.repeated:
-            # a copy of a STOP that came before: since then the person may have said START
-            self._pipe.dispatch.allow_texts(stopped)
-        elif keyword.family is Family.START:
-            self._pipe.dispatch.allow_texts(pairs)
-        elif keyword.family is Family.STOP:
-            # once more: a START that was written down before it has just taken it back
+        # In the order in which they were written down; a copy of one that came before says nothing new.
+        if keyword.family is Family.STOP and not applied.repeated:
             self._pipe.dispatch.stop_texts(pairs)
+        elif keyword.family is Family.START and not applied.repeated:
+            self._pipe.dispatch.allow_texts(pairs)
         log.info("inbound", sid=text.sid, number=mask(text.sender), keyword=keyword.family.value,
                  repeated=applied.repeated)  # fmt: skip
 
